@@ -1,0 +1,6 @@
+"""What the guide's notebooks use beside the package itself."""
+
+from pay88kit.guide.checklist import checklist
+from pay88kit.guide.lesson import chart, expect, lesson_config
+
+__all__ = ["chart", "checklist", "expect", "lesson_config"]

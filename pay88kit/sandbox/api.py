@@ -1,0 +1,255 @@
+"""88Pay's own paths. Each call is checked in one order:
+
+path and method (404, 405) → authentication (401) → suspension (403) → rate limit (429) → form
+(400) → business rule (403, 422). The order is assumed; 88Pay documents only the statuses.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from pay88kit import money
+from pay88kit.sandbox import forms
+from pay88kit.sandbox.clock import iso
+from pay88kit.sandbox.forms import Fault
+from pay88kit.sandbox.ledger import Refused
+from pay88kit.sandbox.limits import lifted_headers, untouched_headers
+from pay88kit.sandbox.reply import Ask, Reply, error, success
+from pay88kit.sandbox.world import Merchant, Transaction, World, as_text
+
+MASKED = ("access_token", "session_id")
+BAD_TOKEN = "Invalid or expired token"  # noqa: S105 - 88Pay's message
+BAD_KEY = "Invalid API key or merchant ID"
+TOO_MANY = "Rate limit exceeded. Please try again later."
+SUSPENDED = "Account suspended; contact 88Pay's support."  # 88Pay's text is not documented
+
+
+class Api:
+    """The five endpoints on a world. ``address`` gives what links in answers start with."""
+
+    def __init__(self, world: World, address: Callable[[], str]) -> None:
+        self._world = world
+        self._address = address
+        self._routes: dict[str, tuple[str, Callable[[Merchant, Ask], tuple[str, Any]]]] = {
+            "/api/auth/token": ("token", self._token),
+            "/api/transactions/charges": ("transactions", self._charge),
+            "/api/transactions/cash": ("transactions", self._cash),
+            "/api/transactions/cashout-bank-transfer": ("transactions", self._cashout),
+            "/api/balance": ("balance", self._balance),
+        }
+
+    def answer(self, ask: Ask) -> Reply:
+        """The answer to a request, which is then kept in the world's record of requests."""
+        with self._world.lock:
+            reply = self._answer(ask)
+            self._world.requests.append((self._world.clock.now(), ask, reply))
+            return reply
+
+    def requests(self) -> list[dict[str, Any]]:
+        """What was asked and answered, oldest first, secrets masked."""
+        with self._world.lock:
+            return [
+                {
+                    "at": iso(at),
+                    "method": ask.method,
+                    "path": ask.path,
+                    "status_code": reply.status,
+                    "request_body": _readable(ask.body),
+                    "response_body": _readable(reply.body),
+                }
+                for at, ask, reply in self._world.requests
+            ]
+
+    def _answer(self, ask: Ask) -> Reply:
+        route = self._routes.get(ask.path)
+        if route is None:
+            return error(404, f"path: nothing at {ask.path[:200]}; see 88Pay's endpoints.")
+        if ask.method != "POST":
+            return error(405, "method: use POST.", {"Allow": "POST"})
+        family, handler = route
+        now = self._world.clock.now()
+        merchant = self._by_key(ask) if family == "token" else self._by_token(ask)
+        if merchant is None:
+            message = BAD_KEY if family == "token" else BAD_TOKEN
+            return error(401, message, untouched_headers(family, now))
+        window = merchant.windows.get(family)
+
+        def headers() -> dict[str, str]:
+            return lifted_headers(now) if window is None else window.headers(now)
+
+        if merchant.suspended:
+            if window is not None:
+                window.take(now)
+            return error(403, SUSPENDED, headers())
+        if window is not None:
+            seconds = window.retry_after(now)
+            if seconds:
+                waiting = headers() | {
+                    "Retry-After": str(seconds),
+                    "X-RateLimit-Remaining": "0",
+                    "X-RateLimit-Reset": str(
+                        math.ceil((now + timedelta(seconds=seconds)).timestamp())
+                    ),
+                }
+                return error(429, TOO_MANY, waiting, retry_after=seconds)
+            window.take(now)
+        try:
+            message, data = handler(merchant, ask)
+        except Fault as fault:
+            return error(fault.status, str(fault), headers())
+        except Refused as refused:
+            return error(422, str(refused), headers())
+        return success(message, data, headers())
+
+    # -- authentication
+
+    def _by_key(self, ask: Ask) -> Merchant | None:
+        merchant = self._world.merchants.get(ask.headers.get("x-merchant-id", ""))
+        if merchant is None or merchant.api_key != ask.headers.get("x-api-key"):
+            return None
+        return merchant
+
+    def _by_token(self, ask: Ask) -> Merchant | None:
+        scheme, _, token = ask.headers.get("authorization", "").partition(" ")
+        session = self._world.sessions.get(token.strip())
+        if (
+            scheme.lower() != "bearer"
+            or session is None
+            or session.session_id != ask.headers.get("x-session-id")
+            or session.expires <= self._world.clock.now()
+        ):
+            return None
+        return self._world.merchants.get(session.merchant_id)
+
+    # -- the endpoints
+
+    def _token(self, merchant: Merchant, ask: Ask) -> tuple[str, Any]:
+        token, session = self._world.open_session(merchant)
+        return "Token generated successfully", {
+            "access_token": token,
+            "expires_in": 60,
+            "session_id": session.session_id,
+        }
+
+    def _charge(self, merchant: Merchant, ask: Ask) -> tuple[str, Any]:
+        return self._payin(merchant, ask, cash_only=False)
+
+    def _cash(self, merchant: Merchant, ask: Ask) -> tuple[str, Any]:
+        return self._payin(merchant, ask, cash_only=True)
+
+    def _payin(self, merchant: Merchant, ask: Ask, *, cash_only: bool) -> tuple[str, Any]:
+        form = forms.read_payin(_body(ask), cash_only=cash_only)
+        transaction = self._create(merchant, form, "PAYIN")
+        return "Method processed", _common(transaction, form.amount) | self._way_to_pay(transaction)
+
+    def _cashout(self, merchant: Merchant, ask: Ask) -> tuple[str, Any]:
+        form = forms.read_payout(_body(ask), merchant.currency)
+        return "Method processed", _common(self._create(merchant, form, "PAYOUT"), form.amount)
+
+    def _create(self, merchant: Merchant, form: forms.Form, flow: str) -> Transaction:
+        return self._world.create(
+            merchant,
+            form.method,
+            flow=flow,
+            amount=money.to_cents(form.amount),
+            currency=form.currency,
+            country=form.country,
+            customer_id=form.customer_id,
+            description=form.description,
+            notification_url=form.notification_url,
+            return_url=form.return_url,
+        )
+
+    def _way_to_pay(self, transaction: Transaction) -> dict[str, Any]:
+        """The fields by which the customer pays, which depend on the method."""
+        method, address = transaction.method, self._address()
+        if method.code in ("BANK_TRANSFER", "SPEI"):
+            clabe = method.code == "SPEI"
+            return {
+                "bank_details": {
+                    "bank_name": "Banco de Prueba",
+                    "account_number": f"{64618 if clabe else 88}{transaction.serial:012}",
+                    "account_type": "CLABE" if clabe else "CHECKING",
+                    "holder_name": "88Pay (simulated)",
+                    "identification": "900000088-1",
+                    "reference_number": transaction.reference,
+                }
+            }  # fmt: skip
+        if method.category == "CASH":
+            return {
+                "voucher_url": f"{address}/voucher/{transaction.code}",
+                "payment_code": transaction.payment_code,
+                "expires_at": iso(transaction.created_at + method.expires),
+            }
+        if method.code == "USDT":
+            return {
+                "deposit_address": "T" + self._world.ids.text("address", 33),
+                "network": "TRC20",
+                "qr_code_url": f"{address}/qr/{transaction.code}",
+            }
+        return {"urlCheckout": f"{address}/checkout/{transaction.code}"}
+
+    def _balance(self, merchant: Merchant, ask: Ask) -> tuple[str, Any]:
+        asked = ask.query.get("id")
+        if not asked:
+            raise Fault(400, "id: required; give your merchant id in the query, ?id=MCH-….")
+        if asked != merchant.merchant_id:
+            raise Fault(403, "id: not the merchant of this token; ask for your own balance.")
+        ledger = merchant.ledger
+        net = money.from_cents(ledger.net)
+        return "OK", {
+            "merchant_id": merchant.merchant_id,
+            "balance_summary": {
+                "total_payin": as_text(ledger.payin),
+                "total_payout": as_text(ledger.payout),
+                "total_settled": as_text(ledger.settled),
+                "total_available": as_text(ledger.available),
+                "net_balance": int(net) if net == int(net) else net,
+            },
+            "message": "Balance calculated successfully",
+        }
+
+
+def _body(ask: Ask) -> Any:
+    try:
+        return ask.json()
+    except ValueError:
+        raise Fault(400, "body: not JSON; send a JSON object.") from None
+
+
+def _common(transaction: Transaction, amount: Decimal) -> dict[str, Any]:
+    return {
+        "reference": transaction.reference,
+        "customer_id": transaction.customer_id,
+        "currency": transaction.currency,
+        "amount": int(amount) if amount == int(amount) else amount,
+    }
+
+
+def _readable(body: bytes) -> Any:
+    """A body as the record of requests keeps it: decoded, its secrets masked."""
+    if not body:
+        return None
+    try:
+        return _mask(money.loads(body))
+    except ValueError:
+        return body.decode(errors="replace")
+
+
+def _mask(value: Any, depth: int = 0) -> Any:
+    """``value`` with its secrets masked.
+
+    Raises:
+        ValueError: it is nested so deeply that the record could not be written out.
+    """
+    if depth > 100:
+        raise ValueError("nested too deeply")
+    if isinstance(value, dict):
+        return {k: "…" if k in MASKED and v else _mask(v, depth + 1) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_mask(item, depth + 1) for item in value]
+    return value

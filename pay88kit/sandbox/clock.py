@@ -1,0 +1,189 @@
+"""The sandbox's one clock, and everything that falls due on it.
+
+Token lives, limits, expiries and retries of notifications all follow this clock. A manual clock
+moves only when told; a real one runs, and can be advanced as well.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import threading
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, wait
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+START = datetime(2026, 1, 15, 12, 0, 0, tzinfo=UTC)
+# Times that follow from the clock's, expiries for one, must still be times.
+END = datetime(9000, 1, 1, tzinfo=UTC)
+
+# How long, in real seconds, moving the clock waits for attempts that are under way. An attempt
+# ends by itself after five seconds; a caller inside one (an endpoint that moves the clock before
+# it answers) would wait for itself, and goes on after this.
+GRACE = 2.0
+
+# How long, in real seconds, a notification waits for the one before it that fell due at the same
+# moment. So they arrive in the same order in every run; a slow endpoint delays the others no more.
+PATIENCE = 0.5
+
+Attempts = Iterable["Future[Any]"]
+Action = Callable[[], tuple[str, Attempts] | None]
+
+
+def iso(moment: datetime) -> str:
+    """``2026-01-15T12:00:00Z``; with milliseconds where there are any."""
+    spec = "milliseconds" if moment.microsecond else "seconds"
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec=spec) + "Z"
+
+
+class SandboxClock:
+    """A clock with a schedule. ``manual`` clocks start at 2026-01-15T12:00:00Z."""
+
+    def __init__(self, *, manual: bool, lock: threading.RLock) -> None:
+        self.manual = manual
+        self._lock = lock
+        self._moved = threading.Condition(lock)
+        self._manual_now = START
+        self._offset = timedelta(0)
+        self._due: list[tuple[datetime, int, int, Action]] = []
+        self._pushed = itertools.count()
+        self._in_flight: set[Future[Any]] = set()
+        self._ticker: threading.Thread | None = None
+        self._closed = False
+
+    # -- reading
+
+    def now(self) -> datetime:
+        """The current time, in UTC, to the millisecond."""
+        if self.manual:
+            return self._manual_now
+        now = datetime.now(UTC) + self._offset
+        return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+    def monotonic(self) -> float:
+        """Seconds that never run backwards."""
+        if self.manual:
+            return (self._manual_now - START).total_seconds()
+        return time.monotonic() + self._offset.total_seconds()
+
+    # -- moving
+
+    def advance(self, seconds: float) -> list[dict[str, str]]:
+        """Move forward by ``seconds``, running in order what falls due; returns what ran.
+
+        First waits for notification attempts that are under way, and returns when the attempts it
+        caused have ended.
+
+        Raises:
+            ValueError: for a negative or unending time.
+        """
+        if not 0 <= seconds < 10**10:
+            raise ValueError("advance: the clock moves forward only. Give seconds, 0 or more.")
+        self._settle()
+        return self._run_to(self.now() + timedelta(seconds=seconds))
+
+    def set(self, moment: datetime) -> list[dict[str, str]]:
+        """Move forward to ``moment``; the same as :meth:`advance` otherwise."""
+        self._settle()
+        if moment < self.now():
+            raise ValueError(f"now: the clock moves forward only, and it is {iso(self.now())}.")
+        return self._run_to(moment)
+
+    def wait_until(self, moment: float) -> None:
+        """Make :meth:`monotonic` reach ``moment``: a manual clock is moved there, never further."""
+        if self.manual:
+            self._settle()
+            self._run_to(START + timedelta(seconds=moment))
+            return
+        with self._moved:
+            while (left := moment - self.monotonic()) > 0:
+                self._moved.wait(left)
+
+    async def wait_until_async(self, moment: float) -> None:
+        """The same, from asyncio."""
+        import asyncio
+
+        await asyncio.to_thread(self.wait_until, moment)
+
+    def _run_to(self, target: datetime) -> list[dict[str, str]]:
+        if target > END:
+            raise ValueError(f"now: the clock ends at {iso(END)}.")
+        ran: list[dict[str, str]] = []
+        while True:
+            with self._lock:
+                if not self._due or self._due[0][0] > target:
+                    self._jump(target)
+                    return ran
+                due = self._due[0][0]
+                self._jump(due)
+            started: list[Future[Any]] = []
+            while True:
+                with self._lock:
+                    if not self._is_due(due):
+                        break
+                    happened = self._run_next()
+                if happened is not None:
+                    label, attempts = happened
+                    ran.append({"at": iso(due), "what": label})
+                    started += attempts
+                    wait(attempts, timeout=PATIENCE)
+            wait(started)
+
+    def _is_due(self, moment: datetime) -> bool:
+        return bool(self._due) and self._due[0][0] <= moment
+
+    def _run_next(self) -> tuple[str, Attempts] | None:
+        return heapq.heappop(self._due)[-1]()
+
+    def _jump(self, target: datetime) -> None:
+        if self.manual:
+            self._manual_now = max(self._manual_now, target)
+        else:
+            self._offset += max(timedelta(0), target - self.now())
+        self._moved.notify_all()
+
+    # -- the schedule
+
+    def call_at(self, moment: datetime, order: int, action: Action) -> None:
+        """Run ``action`` when ``moment`` comes; ``order`` decides between equal moments."""
+        with self._lock:
+            # The count keeps the heap from comparing two actions.
+            heapq.heappush(self._due, (moment, order, next(self._pushed), action))
+            if not self.manual:
+                self._moved.notify_all()
+                if self._ticker is None:
+                    self._ticker = threading.Thread(
+                        target=self._tick, name="pay88-clock", daemon=True
+                    )
+                    self._ticker.start()
+
+    def track(self, attempt: Future[Any]) -> None:
+        """Count ``attempt`` as under way until it is done."""
+        self._in_flight.add(attempt)
+        attempt.add_done_callback(self._in_flight.discard)
+
+    def clear(self) -> None:
+        """Forget the schedule; a manual clock starts again."""
+        with self._lock:
+            self._due.clear()
+            self._manual_now = START
+            self._offset = timedelta(0)
+
+    def close(self) -> None:
+        """End the ticking of a real clock."""
+        with self._moved:
+            self._closed = True
+            self._moved.notify_all()
+
+    def _settle(self) -> None:
+        wait(list(self._in_flight), timeout=GRACE)
+
+    def _tick(self) -> None:
+        with self._moved:
+            while not self._closed:
+                now = self.now()
+                while self._is_due(now):
+                    self._run_next()
+                self._moved.wait((self._due[0][0] - now).total_seconds() if self._due else None)

@@ -1,0 +1,244 @@
+"""The sandbox as its users meet it in Python."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import Any
+
+from pay88kit import money
+from pay88kit.config import BASE_URLS, Config
+from pay88kit.sandbox.api import Api
+from pay88kit.sandbox.clock import SandboxClock
+from pay88kit.sandbox.control import Control
+from pay88kit.sandbox.courier import Courier
+from pay88kit.sandbox.limits import LIMITS
+from pay88kit.sandbox.links import BrowserLink
+from pay88kit.sandbox.pages import Pages
+from pay88kit.sandbox.reply import Ask, Reply, error
+from pay88kit.sandbox.world import DEFAULT_MERCHANT, World
+from pay88kit.serving import Server
+
+Limits = Mapping[str, tuple[int, int]]
+
+
+class Sandbox:
+    """A local 88Pay for learning and for tests. Simulated data, not 88Pay.
+
+    The same seed and the same calls give the same references, sessions, tokens and times. It
+    works in process, without a socket: ``Pay88(sandbox.config)``. Use it as a context manager, or
+    :meth:`close` it.
+
+    Args:
+        seed: of every id and key.
+        limits: ``{family: (per minute, per hour)}`` with the families ``token``, ``transactions``
+            and ``balance``; 88Pay's documented ones by default; None lifts them.
+        clock: ``"manual"`` moves only when told (:attr:`clock`), ``"real"`` runs.
+        control: whether the control side answers over HTTP.
+        deliver_anywhere: whether notifications leave this machine. Only for your own addresses.
+    """
+
+    def __init__(
+        self,
+        seed: int = 88,
+        limits: Limits | None = LIMITS,
+        *,
+        clock: str = "manual",
+        control: bool = True,
+        deliver_anywhere: bool = False,
+    ) -> None:
+        if clock not in ("manual", "real"):
+            raise ValueError(f'clock: {clock!r} is unknown. Use "manual" or "real".')
+        self._courier = Courier(anywhere=deliver_anywhere)
+        merged = None if limits is None else {**LIMITS, **limits}
+        self._world = World(seed, limits=merged, manual=clock == "manual", courier=self._courier)
+        self._address = BASE_URLS["local"]
+        self._api = Api(self._world, lambda: self._address)
+        self._control = Control(self._world, self._api)
+        self._pages = Pages(self._world)
+        self._has_control = control
+        self._viewer: Server | None = None
+        self._viewer_lock = threading.Lock()
+
+    # -- as 88Pay
+
+    @property
+    def config(self) -> Config:
+        """The configuration with which a client or an inbox belongs to this sandbox."""
+        return self.config_for(DEFAULT_MERCHANT)
+
+    def config_for(self, merchant_id: str) -> Config:
+        """The configuration of one of its merchants."""
+        merchant = self._world.merchants[merchant_id]
+        return Config(
+            environment="local",
+            base_url=BASE_URLS["local"],
+            api_key=merchant.api_key,
+            merchant_id=merchant.merchant_id,
+            webhook_secret=merchant.webhook_secret,
+            clock=self.clock,
+            origin=self,
+        )
+
+    @property
+    def clock(self) -> SandboxClock:
+        """The one clock: ``.now()``, ``.advance(seconds)``, ``.set(moment)``."""
+        return self._world.clock
+
+    def handle(self, ask: Ask) -> Reply:
+        """Answer a request, whichever way it came."""
+        if ask.path.startswith("/_sandbox/"):
+            if not self._has_control and ask.path != "/_sandbox/health":
+                return error(404, "path: this sandbox was started without its control side.")
+            return self._control.answer(ask)
+        if self._pages.serves(ask.path):
+            return self._pages.answer(ask)
+        return self._api.answer(ask)
+
+    def operation_id(self) -> str:
+        """An id for the client's next operation, from the seed."""
+        with self._world.lock:
+            return self._world.ids.uuid("operation")
+
+    # -- what customers, banks and time do
+
+    def complete(self, reference: str) -> dict[str, Any]:
+        """The customer pays, or the bank pays out. Returns after the first notification attempt."""
+        return self._control.finish(reference, "COMPLETED")
+
+    def reject(self, reference: str) -> dict[str, Any]:
+        """The customer declines, or the bank refuses. Returns after the first attempt."""
+        return self._control.finish(reference, "REJECTED")
+
+    def expire(self, reference: str) -> dict[str, Any]:
+        """The time to pay is over: REJECTED. Returns after the first attempt."""
+        return self._control.finish(reference, "REJECTED")
+
+    def settle(self, amount: int | str | Decimal, merchant_id: str | None = None) -> dict[str, Any]:
+        """Move available funds to the merchant's bank."""
+        return self._control.move("settlements", money.exact(amount), merchant_id)
+
+    def charge_fees(
+        self, amount: int | str | Decimal, merchant_id: str | None = None
+    ) -> dict[str, Any]:
+        """Take fees out of what is available."""
+        return self._control.move("fees", money.exact(amount), merchant_id)
+
+    def hold_reserves(
+        self, amount: int | str | Decimal, merchant_id: str | None = None
+    ) -> dict[str, Any]:
+        """Hold a reserve back from what is available."""
+        return self._control.move("reserves", money.exact(amount), merchant_id)
+
+    def scenario(self, name: str, merchant_id: str | None = None) -> dict[str, Any]:
+        """Empty a merchant's ledger and play a situation of 88Pay's balance page.
+
+        ``profitable``, ``advance``, ``settled``, ``pending``, ``fees``, ``empty`` or ``low``.
+        """
+        return self._control.scenario(name, merchant_id)
+
+    def merchant(self, **fields: Any) -> dict[str, Any]:
+        """Make a merchant, or change a known one: ``merchant_id``, ``country``, ``currency``,
+        ``credit_limit``, ``suspended``, ``limits``."""
+        return self._control.set_merchant(fields)[1]
+
+    # -- what it knows
+
+    def transactions(self, merchant_id: str | None = None) -> list[dict[str, Any]]:
+        """All transactions, status included."""
+        return self._control.transactions(merchant_id)
+
+    def transaction(self, reference: str) -> dict[str, Any]:
+        """One transaction."""
+        return self._control.transaction(reference)
+
+    def webhooks(self, reference: str | None = None) -> list[dict[str, Any]]:
+        """Every attempt to deliver a notification."""
+        return self._control.webhooks(reference)
+
+    def resend(self, delivery_id: int) -> dict[str, Any]:
+        """Send a notification again. Returns after the attempt."""
+        return self._control.resend(delivery_id)
+
+    def requests(self) -> list[dict[str, Any]]:
+        """What was asked and answered on 88Pay's paths, secrets masked."""
+        return self._api.requests()
+
+    # -- for others
+
+    @property
+    def app(self) -> Any:
+        """The ASGI application, for a server of your own."""
+        from pay88kit.sandbox.app import make_app
+
+        return make_app(self.handle)
+
+    @contextmanager
+    def serve(self, port: int = 0, *, public_prefix: str | None = None) -> Iterator[str]:
+        """Serve on 127.0.0.1 from a thread; yields the address, and is ready by then.
+
+        ``public_prefix`` is what addresses in answers start with, where a proxy stands before it.
+
+        Raises:
+            PortInUse: another program has the port.
+        """
+        server = Server(self.app, port)
+        before, self._address = self._address, (public_prefix or server.url).rstrip("/")
+        try:
+            yield server.url
+        finally:
+            self._address = before
+            server.close()
+
+    def show_checkout(self, charge: Any) -> BrowserLink:
+        """A link to the page where the customer pays, for the browser that shows this notebook."""
+        address = charge.url_checkout or charge.voucher_url or charge.qr_code_url
+        if not address:
+            raise ValueError(
+                f"{charge.reference} has no page: its customer pays by a bank transfer. "
+                f"Use sandbox.complete({charge.reference!r})."
+            )
+        kind, code = address.rsplit("/", 2)[-2:]
+        return BrowserLink(f"Open the page of {charge.reference}", self._view(), f"/{kind}/{code}")
+
+    def _view(self) -> int:
+        """The port of a server for this notebook's links; addresses in answers stay as they are."""
+        with self._viewer_lock:
+            if self._viewer is None:
+                self._viewer = Server(self.app)
+            return self._viewer.port
+
+    def close(self) -> None:
+        """Stop what runs in the background."""
+        self.clock.close()
+        self._courier.close()
+        if self._viewer is not None:
+            self._viewer.close()
+            self._viewer = None
+
+    def __enter__(self) -> Sandbox:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        kind = "manual" if self.clock.manual else "real"
+        return (
+            f"Sandbox(seed={self._world.seed}, clock={kind}, {self.clock.now():%Y-%m-%dT%H:%M:%SZ})"
+        )
+
+
+_shared: Sandbox | None = None
+_shared_lock = threading.Lock()
+
+
+def shared() -> Sandbox:
+    """The process's own sandbox, seed 88, that every ``Pay88()`` without settings talks to."""
+    global _shared
+    with _shared_lock:
+        if _shared is None:
+            _shared = Sandbox(seed=88)
+        return _shared

@@ -1,0 +1,217 @@
+"""JupyterLab as a person meets it: ``pay88 lab`` in a server of its own, driven in Chromium.
+
+The tests' fixtures and ``tests/tools/take_screenshot.py`` share it.
+"""
+
+from __future__ import annotations
+
+import secrets
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests"))
+from run_all import CHROMIUM, empty_home, warm_matplotlib  # noqa: E402
+
+WIDE = {"width": 1280, "height": 860}
+PHONE = {"width": 360, "height": 740}
+# Without them, Chromium as root does not start, and asks after hosts of its maker.
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+# `pay88 lab`, but for where its working copy is: that of whoever works here stays as it is.
+LAB = """
+import sys
+from pathlib import Path
+from pay88kit import cli
+from pay88kit.guide import lab
+lab.working_copy = lambda: Path(sys.argv[1])
+sys.exit(cli.main(sys.argv[2:]))
+"""
+
+OPEN = """
+async path => {
+    const app = window.jupyterapp;
+    const widget = await app.commands.execute('docmanager:open', {path});
+    await widget.context.ready;
+    await widget.sessionContext.ready;
+    app.shell.activateById(widget.id);
+    window.notebook = widget;
+}
+"""
+CELLS = "() => window.notebook.content.model.sharedModel.toJSON().cells"
+# Stops at the first error, as Run All does.
+SETTLED = """
+() => {
+    const cells = window.notebook.content.model.sharedModel.toJSON().cells
+        .filter(cell => cell.cell_type === 'code');
+    const failed = cells.some(cell => cell.outputs.some(o => o.output_type === 'error'));
+    return failed || (
+        cells.every(cell => cell.execution_count !== null)
+        && window.notebook.sessionContext.session.kernel.status === 'idle'
+    );
+}
+"""
+RUN_CELLS = """
+async ([first, last]) => {
+    const {commands} = window.jupyterapp;
+    for (let index = first; index <= last; index++) {
+        window.notebook.content.deselectAll();
+        window.notebook.content.activeCellIndex = index;
+        await commands.execute('notebook:run-cell');
+    }
+}
+"""
+IN_KERNEL = """
+async code => {
+    const kernel = window.notebook.sessionContext.session.kernel;
+    const future = kernel.requestExecute({code, store_history: false});
+    let printed = '';
+    future.onIOPub = message => {
+        if (message.header.msg_type === 'stream') printed += message.content.text;
+    };
+    const {content} = await future.done;
+    return {status: content.status, error: `${content.ename}: ${content.evalue}`, printed};
+}
+"""
+CLOSE = """
+async () => {
+    const {commands} = window.jupyterapp;
+    if (!window.notebook) return;
+    await window.notebook.context.save();
+    await window.notebook.sessionContext.shutdown();
+    await commands.execute('application:close');
+    window.notebook = null;
+}
+"""
+
+
+@dataclass
+class Lab:
+    """A page with JupyterLab in it, and what a person does there."""
+
+    page: Page
+    url: str
+    token: str
+
+    def start(self) -> None:
+        """Open JupyterLab at its address, as the browser does that ``pay88 lab`` opens."""
+        self.page.goto(f"{self.url}/?token={self.token}")
+        self.page.wait_for_function("() => window.jupyterapp")
+        # The sign "idle" comes before the kernel; this does not.
+        self.page.evaluate("() => window.jupyterapp.restored")
+
+    def open(self, path: str) -> Locator:
+        """Open a notebook and wait for its kernel; returns its panel."""
+        self.page.evaluate(OPEN, path)
+        return self.panel
+
+    @property
+    def panel(self) -> Locator:
+        """The notebook that is in front."""
+        return self.page.locator(".jp-NotebookPanel:visible")
+
+    def run_all(self) -> list[dict[str, Any]]:
+        """Run > Run All Cells; returns the cells when the last one is done, or one has failed."""
+        # Saved counts say nothing about this run.
+        self.command("editmenu:clear-all")
+        self.command("runmenu:run-all")
+        self.page.wait_for_function(SETTLED)
+        return self.cells()
+
+    def command(self, name: str) -> None:
+        """Choose an entry of JupyterLab's menus."""
+        self.page.evaluate("name => window.jupyterapp.commands.execute(name)", name)
+
+    def run(self, first: int, last: int) -> None:
+        """Run the cells from one index to another, both included."""
+        self.page.evaluate(RUN_CELLS, [first, last])
+
+    def cells(self) -> list[dict[str, Any]]:
+        """The notebook's cells as they are now."""
+        return self.page.evaluate(CELLS)
+
+    def in_kernel(self, code: str) -> str:
+        """Run code of the test's own in the notebook's kernel; returns what it printed."""
+        reply = self.page.evaluate(IN_KERNEL, code)
+        assert reply["status"] == "ok", reply["error"]
+        return reply["printed"].strip()
+
+    def close(self) -> None:
+        """End the notebook's kernel, close its tab, and the tabs that its links opened."""
+        for page in self.page.context.pages:
+            if page is not self.page:
+                page.close()
+        self.page.evaluate(CLOSE)
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """A browser without a window."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM.find(), args=FLAGS)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@contextmanager
+def jupyterlab(folder: Path) -> Iterator[tuple[str, str]]:
+    """``pay88 lab`` with its working copy and its home in ``folder``; yields address and token."""
+    token, port = secrets.token_hex(16), free_port()
+    env = empty_home(folder / "home")
+    warm_matplotlib(env)
+    command = [sys.executable, "-c", LAB, str(folder / "pay88-guide"), "lab", f"--port={port}"]
+    command += ["--", "--no-browser", "--LabApp.expose_app_in_browser=True"]
+    command += [f"--IdentityProvider.token={token}"]
+    log = folder / "jupyterlab.log"
+    with log.open("wb") as output:
+        server = subprocess.Popen(command, cwd=folder, env=env, stdout=output, stderr=output)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        wait_for(f"{url}/api", server, log)
+        yield url, token
+    finally:
+        server.terminate()
+        try:
+            server.wait(20)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+
+
+def free_port() -> int:
+    """A port that nothing listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+def wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    """Return when the server answers."""
+    until = time.monotonic() + 60
+    while time.monotonic() < until and server.poll() is None:
+        try:
+            with urlopen(url, timeout=5):  # noqa: S310 - the address is the test's own
+                return
+        except (URLError, ConnectionError, TimeoutError):
+            time.sleep(0.1)
+    raise RuntimeError(f"JupyterLab did not start:\n{log.read_text('utf-8', 'replace')[-3000:]}")

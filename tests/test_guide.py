@@ -1,0 +1,92 @@
+"""What the lessons' cells call."""
+
+from __future__ import annotations
+
+import re
+
+import matplotlib as mpl
+import pytest
+
+from pay88kit import Config, ConfigError, Pay88Error, RateLimited
+from pay88kit.guide import chart, checklist, expect, lesson_config
+from pay88kit.guide.checklist import ITEMS
+
+# 88Pay's own list, from its guide overview.
+CHECKLIST = """
+Create 88Pay account
+Upload and get documents approved
+Obtain API credentials
+Set up development environment
+Configure sandbox credentials
+Implement token generation
+Create first test payment
+Set up webhook endpoint
+Handle webhook notifications
+Implement error handling
+Test successful payments
+Test failed payments
+Test webhook delivery
+Test token expiration
+Test rate limiting
+Switch to production credentials
+Configure production webhook URL
+Set up monitoring and alerts
+Document integration
+Train support team
+"""
+
+
+def test_the_checklist_is_88pays_in_its_order() -> None:
+    assert [item.text for item in ITEMS] == CHECKLIST.strip().splitlines()
+    assert [item.number for item in ITEMS] == list(range(1, 21))
+
+
+def test_the_checklist_says_the_same_as_text_and_as_html() -> None:
+    shown = checklist()
+    html = re.sub(r"<[^>]+>", " ", shown._repr_html_())
+    for item in ITEMS:
+        for word in (str(item.number), item.text, item.lesson):
+            assert word in repr(shown)
+            assert word in html
+
+
+def test_lessons_refuse_production(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PAY88_ENVIRONMENT", "production")
+    monkeypatch.setenv("PAY88_API_KEY", "sk_" + "live_" + "x" * 32)
+    assert Config().environment == "production"
+    with pytest.raises(ConfigError, match="refuse production"):
+        lesson_config()
+
+
+def test_an_expected_error_is_shown_escaped(capsys: pytest.CaptureFixture[str]) -> None:
+    with expect(Pay88Error):
+        raise Pay88Error("first <script>\nsecond")
+    assert "Pay88Error\n  first <script>\n  second" in capsys.readouterr().out
+    from pay88kit.guide.lesson import Expected
+
+    html = Expected(Pay88Error("<script>alert(1)</script>"))._repr_html_()
+    assert "<script>" not in html
+    assert "&lt;script&gt;" in html
+
+
+def test_an_error_that_does_not_come_fails_the_cell() -> None:
+    with pytest.raises(AssertionError, match="RateLimited was expected"), expect(RateLimited):
+        pass
+
+
+def test_another_error_is_not_hidden() -> None:
+    with pytest.raises(ZeroDivisionError), expect(RateLimited):
+        1 / 0  # noqa: B018
+
+
+def test_a_chart_carries_its_words() -> None:
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots()
+    axes.plot([1, 2])
+    data, metadata = chart(figure, alt="A line that rises")._repr_mimebundle_()
+    assert metadata["image/png"]["alt"] == "A line that rises"
+    assert data["text/plain"] == "Chart: A line that rises"
+    assert data["image/png"].startswith("iVBOR")
+    assert not plt.get_fignums()

@@ -1,0 +1,91 @@
+"""Take the README's picture of the guide: ``python tests/tools/take_screenshot.py [folder]``.
+
+Runs the first lesson in a real JupyterLab, in Chromium, and writes ``docs/images/guide.png``.
+With a folder, it also writes there what a person who changes the guide wants to look at: every
+notebook from top to bottom, and a checkout page on a desktop and on a phone.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "browser"))
+from driver import PHONE, WIDE, Lab, chromium, jupyterlab  # noqa: E402
+from playwright.sync_api import Browser, expect  # noqa: E402
+
+PICTURE = ROOT / "docs" / "images" / "guide.png"
+FIRST = "00_start_here.ipynb"
+# High enough for the picture of a payment's life.
+WINDOW = {"width": 1280, "height": 940}
+# As high as the longest notebook: JupyterLab draws only the cells that are in its window.
+TALL = {"width": 1280, "height": 7000}
+
+
+def to_top(lab: Lab) -> None:
+    """Show the notebook's beginning, all pictures loaded, with no mouse over a cell."""
+    lab.page.mouse.move(0, 0)
+    lab.page.evaluate(
+        """async () => {
+            window.notebook.content.activeCellIndex = 0;
+            await window.notebook.content.scrollToItem(0, 'start');
+        }"""
+    )
+    expect(lab.panel.locator("h1")).to_be_in_viewport()
+    for picture in lab.panel.locator("img").all():
+        picture.evaluate("img => img.decode()")
+
+
+def take_all(lab: Lab, browser: Browser, folder: Path) -> None:
+    """Every notebook, whole, and the checkout page."""
+    lab.page.set_viewport_size(TALL)
+    names = [path.relative_to(ROOT / "notebooks") for path in (ROOT / "notebooks").rglob("*.ipynb")]
+    for name in sorted(n for n in names if ".ipynb_checkpoints" not in n.parts):
+        lab.open(name.as_posix())
+        lab.run_all()
+        to_top(lab)
+        lab.page.screenshot(path=folder / f"{name.stem}.png")
+        lab.close()
+
+    lab.open(FIRST)
+    lab.run(0, next(n for n, c in enumerate(lab.cells()) if ".show_checkout(" in c["source"]))
+    with lab.page.expect_popup() as popup:
+        lab.panel.get_by_role("link", name="Open the page of").click()
+    # As the same person, but with the screen of a phone.
+    for label, size in (("desktop", WIDE), ("phone", PHONE)):
+        state = lab.page.context.storage_state()
+        context = browser.new_context(storage_state=state, viewport=size)
+        page = context.new_page()
+        page.goto(popup.value.url)
+        page.screenshot(path=folder / f"checkout-{label}.png")
+        if label == "phone":
+            page.get_by_role("button", name="Pay").click()
+            page.get_by_text("COMPLETED").wait_for()
+            page.screenshot(path=folder / "checkout-paid.png")
+        context.close()
+    lab.close()
+
+
+def main() -> None:
+    """Take the picture; with a folder, all of them."""
+    temporary = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+    with temporary as home, chromium() as browser, jupyterlab(Path(home)) as (url, token):
+        lab = Lab(browser.new_context(viewport=WINDOW).new_page(), url, token)
+        lab.start()
+        lab.open(FIRST)
+        lab.run_all()
+        to_top(lab)
+        PICTURE.parent.mkdir(parents=True, exist_ok=True)
+        lab.page.screenshot(path=PICTURE)
+        print(PICTURE.relative_to(ROOT))
+        lab.close()
+        if sys.argv[1:]:
+            folder = Path(sys.argv[1])
+            folder.mkdir(parents=True, exist_ok=True)
+            take_all(lab, browser, folder)
+
+
+if __name__ == "__main__":
+    main()
