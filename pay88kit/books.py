@@ -316,20 +316,22 @@ class Books:
                 raise KeyConflict(row["key"], row["operation"])
             if found["state"] == "created":
                 return Entry(found["id"], money.loads(found["answer"]))
-            if found["state"] != "refused":
-                raise OutcomeUnknown(
-                    row["operation"],
-                    "It was sent before, and no answer is recorded.",
-                    key=row["key"],
-                    marker=found["id"],
-                )
-            # A refused operation surely does not exist: the same key may be tried again.
-            db.execute(
+            # A refused operation surely does not exist: the same key may be tried again, by the one
+            # caller that finds it refused.
+            refused = sql.and_(_operations.c.id == found["id"], _operations.c.state == "refused")
+            taken = db.execute(
                 _operations.update()
-                .where(_operations.c.id == found["id"])
+                .where(refused)
                 .values(state="sending", error=None, updated_at=row["updated_at"])
             )
-            return Entry(found["id"])
+            if taken.rowcount == 1:
+                return Entry(found["id"])
+            raise OutcomeUnknown(
+                row["operation"],
+                "It was sent before, and no answer is recorded.",
+                key=row["key"],
+                marker=found["id"],
+            )
 
     def created(
         self, id: str, answer: Mapping[str, Any], *, reference: str, session_id: str, now: datetime

@@ -5,7 +5,6 @@ For each value the order is: argument, environment variable, ``.env`` file, defa
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 import os
 import time
@@ -91,6 +90,8 @@ class SystemClock:
 
     async def wait_until_async(self, moment: float) -> None:
         """Sleep until ``moment`` without blocking the event loop."""
+        import asyncio  # costs a synchronous program a tenth of its start
+
         await asyncio.sleep(max(0.0, moment - time.monotonic()))
 
 

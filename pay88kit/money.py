@@ -14,6 +14,7 @@ from pay88kit.errors import InvalidRequest, Problem
 CENT = Decimal("0.01")
 # Of our own: a program's global context may round earlier than money does.
 _CONTEXT = Context(prec=60)
+_quoted = json.encoder.encode_basestring_ascii
 # The largest amount that decimal128(18, 2) holds. 88Pay documents no bound; assumed.
 MAX_AMOUNT = Decimal("9999999999999999.99")
 
@@ -118,14 +119,16 @@ def dumps(value: Any) -> str:
     Raises:
         TypeError: for what has no exact JSON form, floats and a ``Decimal`` NaN included.
     """
+    if isinstance(value, str):
+        return _quoted(value)
     if isinstance(value, Decimal) and value.is_finite():
         return f"{value:f}"
     if isinstance(value, dict):
-        parts = (f"{json.dumps(str(name))}: {dumps(item)}" for name, item in value.items())
+        parts = (f"{_quoted(str(name))}: {dumps(item)}" for name, item in value.items())
         return "{" + ", ".join(parts) + "}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(dumps, value)) + "]"
-    if value is None or isinstance(value, str | bool | int):
+    if value is None or isinstance(value, bool | int):
         return json.dumps(value)
     raise TypeError(
         f"a {type(value).__name__} here has no exact JSON form; use int, finite Decimal or str"

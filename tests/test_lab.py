@@ -265,3 +265,24 @@ def test_without_the_extra_the_install_line_is_named(
     with pytest.raises(MissingExtra, match=r'pip install "pay88kit\[guide\]"'):
         lab.start(None, [])
     assert not target.exists()
+
+
+def test_saving_leaves_widget_views_out_and_keeps_their_words() -> None:
+    from pay88kit.guide.saving import WIDGET_VIEW, without_widget_views
+
+    data = {WIDGET_VIEW: {"model_id": "x"}, "text/plain": "Open the page"}
+    cells = [{"outputs": [{"data": data}]}, {"cell_type": "markdown"}]
+    without_widget_views({"type": "notebook", "content": {"cells": cells}}, path="x")
+    assert cells[0]["outputs"] == [{"data": {"text/plain": "Open the page"}}]
+    without_widget_views({"type": "file", "content": "text"})
+    without_widget_views({"type": "notebook", "content": None})
+
+
+def test_jupyter_finds_the_function_that_saves() -> None:
+    from jupyter_server.services.contents.manager import ContentsManager
+
+    from pay88kit.guide.saving import without_widget_views
+
+    arguments = lab.lab_arguments(Path("x"), None, [])
+    (named,) = [argument.partition("=")[2] for argument in arguments if "pre_save_hook" in argument]
+    assert ContentsManager(pre_save_hook=named).pre_save_hook is without_widget_views

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import httpx
 
-from pay88kit import money
+from pay88kit import __version__, money
 from pay88kit.client.flow import Flow, Record, Send, Wait
 from pay88kit.client.tokens import TokenCache
 from pay88kit.config import Config
@@ -52,6 +52,9 @@ _NOT_SENT = (
     httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError,
     httpx.UnsupportedProtocol,
 )  # fmt: skip
+
+
+_ALWAYS = {"Accept": "application/json", "User-Agent": f"pay88kit/{__version__}"}
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,8 @@ class Core:
         method = method.upper()
         if not path.startswith("/"):
             raise InvalidRequest(Problem("path", f"{path!r} is no path.", "Begin it with a slash."))
+        if "#" in path:
+            raise InvalidRequest(Problem("path", "has a # in it.", "Write %23, or leave it out."))
         operation = _OPERATIONS.get(path, "") if method == "POST" else ""
         call = Call(operation or f"{method} {path}", method, path, json, params)
         return Answer.read((yield from self._exchange(call)).raw)
@@ -129,6 +134,9 @@ class Core:
         """A charge, cash payment or cashout: recorded, sent once, recorded again."""
         body = self._body(operation, request, fields, extra, check)
         books = self._open_books()
+        if books is None and key is not None:
+            fault = "is kept in the books, and this client has none (books=False)."
+            raise InvalidRequest(Problem("key", fault, "Leave the key out, or use books."))
         marker = self._new_id()
         if books is not None:
             begin = Record(
@@ -286,10 +294,10 @@ class Core:
         if call.json is not None:
             headers |= {"Content-Type": "application/json"}
             content = money.dumps(_plain(call.json)).encode()
-        url = httpx.URL(self.config.base_url + call.path)
+        url = self.config.base_url + call.path
         if call.params:
-            url = url.copy_merge_params(dict(call.params))
-        return httpx.Request(call.method, url, headers=headers, content=content)
+            url += ("&" if "?" in url else "?") + urlencode(call.params)
+        return httpx.Request(call.method, url, headers=_ALWAYS | headers, content=content)
 
     def _refusal(
         self,

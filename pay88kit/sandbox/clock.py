@@ -152,7 +152,8 @@ class SandboxClock:
             # The count keeps the heap from comparing two actions.
             heapq.heappush(self._due, (moment, order, next(self._pushed), action))
             if not self.manual:
-                self._moved.notify_all()
+                if self._due[0][0] == moment:
+                    self._moved.notify_all()
                 if self._ticker is None:
                     self._ticker = threading.Thread(
                         target=self._tick, name="pay88-clock", daemon=True

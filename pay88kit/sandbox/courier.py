@@ -8,11 +8,13 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import httpx
-
 from pay88kit.config import is_loopback
+
+if TYPE_CHECKING:
+    import httpx
 
 TIMEOUT = 5.0
 KEPT_ANSWER = 4 * 1024
@@ -67,6 +69,8 @@ class Courier:
         return asyncio.run_coroutine_threadsafe(attempt(), self._running_loop())
 
     async def _post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Result:
+        import httpx  # a sandbox that notifies nobody starts without it
+
         if self._client is None:
             # Proxies are for the way out of this machine.
             self._client = httpx.AsyncClient(
@@ -114,6 +118,9 @@ class Courier:
             return
 
         async def end() -> None:
+            # Whoever waits for an attempt goes on.
+            for attempt in asyncio.all_tasks() - {asyncio.current_task()}:
+                attempt.cancel()
             if self._client is not None:
                 await self._client.aclose()
                 self._client = None
