@@ -7,8 +7,9 @@ import sys
 import threading
 from collections.abc import Sequence
 
-from pay88kit import __version__, money
+from pay88kit import money
 from pay88kit.errors import Pay88Error, WrongUse
+from pay88kit.version import __version__
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 Row = tuple[str, str]
-# A cell with a number in it; such cells stand right-aligned under each other.
-_NUMBER = re.compile(r"-?[\d,]+(\.\d+)?( [A-Z]{3})?")
+# Amounts without a currency, as in a balance, stand right-aligned under each other.
+_AMOUNT = re.compile(r"-?[\d,]+\.\d\d")
 
 
 class Shown:
@@ -42,7 +42,7 @@ def as_html(title: str, rows: Iterable[Row]) -> str:
     """The same as a table with row headers. Everything is escaped: text may be a stranger's."""
     body = "".join(
         f'<tr><th scope="row" style="text-align:left">{_cell(name)}</th>'
-        f'<td style="text-align:{"right" if _NUMBER.fullmatch(value) else "left"}">'
+        f'<td style="text-align:{"right" if _AMOUNT.fullmatch(value) else "left"}">'
         f"{_cell(value)}</td></tr>"
         for name, value in rows
     )

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import httpx
 
-from pay88kit import __version__, money
+from pay88kit import money
 from pay88kit.client.flow import Flow, Record, Send, Wait
 from pay88kit.client.tokens import TokenCache
 from pay88kit.config import Config
@@ -29,6 +29,7 @@ from pay88kit.models.answers import Answer, Balance, Cashout, Charge, Token
 from pay88kit.models.requests import check as check_body
 from pay88kit.models.requests import complete
 from pay88kit.policy import CREATES, Failure, Policy, Step
+from pay88kit.version import __version__
 from pay88kit.webhooks import MARKER
 
 if TYPE_CHECKING:
