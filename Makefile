@@ -7,7 +7,7 @@ STAMP := .venv/.pay88kit
 PIP_QUIET := --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup environment lab test report bench format notebooks pins
+.PHONY: help setup environment lab test report bench format notebooks docs pins
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -30,6 +30,9 @@ format: setup ## format the code and mend what ruff can mend
 
 notebooks: setup ## run the committed notebooks again and save their outputs
 	@$(BIN)/python tests/tools/run_notebooks.py
+
+docs: setup ## write the pages in docs/ that come from the code
+	@$(BIN)/python tests/tools/write_docs.py
 
 pins: setup ## write constraints.txt anew, with the newest versions for every platform
 	@{ sed -n '/^#/p' constraints.txt; \

@@ -165,6 +165,10 @@ _BALANCE_COLUMNS = (
 )  # fmt: skip
 
 
+class _OtherVersion(BooksError):
+    """The books were made by another version of the kit."""
+
+
 @dataclass(frozen=True)
 class Entry:
     """What the books say of an operation about to be sent.
@@ -223,12 +227,22 @@ class Books:
             self._engine = sql.create_engine(parsed, **options)
             if parsed.get_backend_name() == "sqlite":
                 event.listen(self._engine, "connect", _prepare_sqlite)
-            _tables.create_all(self._engine)
-            self._check_version()
+            self._make_tables()
         except ImportError as error:
             raise BooksError(f"books: {error.name} is not installed.") from None
         except SQLAlchemyError as error:
             raise BooksError(f"books: {self._shown} cannot be opened: {_plain(error)}") from None
+
+    def _make_tables(self) -> None:
+        # Several processes may open new books at once; whoever loses finds everything there.
+        for attempt in range(5):
+            try:
+                _tables.create_all(self._engine)
+                self._check_version()
+                return
+            except (SQLAlchemyError, BooksError) as error:
+                if attempt == 4 or isinstance(error, _OtherVersion):
+                    raise
 
     def _check_version(self) -> None:
         with self._begin() as db:
@@ -236,7 +250,7 @@ class Books:
             if found is None:
                 db.execute(_meta.insert().values(name="schema_version", value=SCHEMA_VERSION))
             elif found != SCHEMA_VERSION:
-                raise BooksError(
+                raise _OtherVersion(
                     f"books: {self._shown} has schema version {found}, this kit knows "
                     f"{SCHEMA_VERSION}. Use the version of pay88kit that made it, or other books."
                 )
@@ -278,7 +292,7 @@ class Books:
             "operation": operation,
             "key": key,
             "state": "sending",
-            "request": money.dumps(dict(body)),
+            "request": money.dumps(_canonical(body)),
             "created_at": now,
             "updated_at": now,
             "amount": _exact_or_none(body.get("amount")),
@@ -312,8 +326,9 @@ class Books:
             found = db.execute(sql.select(_operations).where(*same)).mappings().one_or_none()
             if found is None:
                 return None
-            if found["request"] != row["request"]:
-                raise KeyConflict(row["key"], row["operation"])
+            different = _differences(found["request"], row["request"])
+            if different:
+                raise KeyConflict(row["key"], row["operation"], different)
             if found["state"] == "created":
                 return Entry(found["id"], money.loads(found["answer"]))
             # A refused operation surely does not exist: the same key may be tried again, by the one
@@ -348,8 +363,8 @@ class Books:
         )
 
     def refused(self, id: str, error: str, *, now: datetime) -> None:
-        """The operation surely did not happen."""
-        self._update(id, state="refused", error=error, updated_at=now)
+        """The operation surely did not happen, unless its notification says otherwise."""
+        self._update(id, "sending", state="refused", error=error, updated_at=now)
 
     def lost(self, id: str, error: str, *, session_id: str | None, now: datetime) -> None:
         """Whether the operation happened is not known, unless its notification was quicker."""
@@ -396,7 +411,16 @@ class Books:
                     "error": None,
                     "status": sql.func.coalesce(_operations.c.status, "PENDING"),
                 }
-            db.execute(_operations.update().where(_operations.c.id == found[0].id).values(values))
+            done = db.execute(
+                _operations.update()
+                .where(
+                    _operations.c.id == found[0].id,
+                    _operations.c.state.in_(("unknown", "sending")),
+                )
+                .values(values)
+            )
+            if done.rowcount != 1:
+                raise BooksError("books: its notification has just come; look again.")
 
     # -- notifications
 
@@ -405,6 +429,22 @@ class Books:
         body: bytes,
         notification: Any,
         *,
+        verified: bool,
+        marker: str | None,
+        environment: str,
+        now: datetime,
+    ) -> Event:
+        """Commit a notification; see :meth:`_receive`."""
+        try:
+            return self._receive(body, notification, verified, marker, environment, now)
+        except IntegrityError:
+            # The same one came twice at the same moment. The other is committed now.
+            return self._receive(body, notification, verified, marker, environment, now)
+
+    def _receive(
+        self,
+        body: bytes,
+        notification: Any,
         verified: bool,
         marker: str | None,
         environment: str,
@@ -484,8 +524,10 @@ class Books:
         }
         for name, conditions in ways.items():
             if conditions is not None:
-                query = sql.select(_operations).where(
-                    column.environment == environment, *conditions
+                query = (
+                    sql.select(_operations)
+                    .where(column.environment == environment, *conditions)
+                    .with_for_update()
                 )
                 found = list(db.execute(query).mappings())
                 if found:
@@ -495,6 +537,10 @@ class Books:
     def _apply(self, db: Any, notification: Any, found: Any, now: datetime) -> str:
         if found is None:
             return "unmatched"
+        reference = notification.reference
+        if reference and found["reference"] and reference != found["reference"]:
+            # The marker stands in an address, which the token does not cover.
+            return "conflict"
         if notification.amount != found["amount"] or (
             notification.currency and notification.currency != found["currency"]
         ):
@@ -566,6 +612,25 @@ class Books:
 
 
 _COPIED = ("method_code", "currency", "country", "customer_id", "description")
+
+
+def _canonical(value: Any) -> Any:
+    """A body without what only its writing differs in: the order of fields, zeros at the end."""
+    if isinstance(value, Mapping):
+        return {name: _canonical(value[name]) for name in sorted(value)}
+    if isinstance(value, list | tuple):
+        return [_canonical(item) for item in value]
+    if isinstance(value, Decimal) and value.is_finite():
+        return int(value) if value == int(value) else value.normalize()
+    return value
+
+
+def _differences(first: str, second: str) -> list[str]:
+    """The fields in which two bodies differ. The webhook address may change: it is no order's."""
+    one, other = money.loads(first), money.loads(second)
+    names = sorted((one.keys() | other.keys()) - {"notification_url"})
+    missing = object()
+    return [name for name in names if one.get(name, missing) != other.get(name, missing)]
 
 
 def _text_or_none(value: Any) -> str | None:

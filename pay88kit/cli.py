@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-import threading
+import time
 from collections.abc import Sequence
 
 from pay88kit import money
@@ -64,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
         "sandbox",
         "run the local 88Pay",
         "Serves a simulated 88Pay on 127.0.0.1, with a merchant that is ready to use. "
-        "Everything is kept in memory.",
+        "Without --db everything is kept in memory only.",
         "pay88 sandbox --port 8088 --no-limits",
     )
     sandbox.add_argument("--port", type=int, default=8088, help="the port (8088); 0: a free one")
@@ -79,6 +79,15 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="send notifications to addresses outside this machine too: only to your own",
     )
+    sandbox.add_argument(
+        "--db", metavar="FILE", help="keep everything in this file, and go on from it"
+    )
+    sandbox.add_argument(
+        "--transaction-ids",
+        choices=("operation", "session"),
+        default="operation",
+        help="what a notification's transaction_id is; 88Pay does not document it",
+    )
     sandbox.set_defaults(run=_sandbox)
 
     balance = _command(
@@ -91,6 +100,32 @@ def _parser() -> argparse.ArgumentParser:
     balance.add_argument("--json", action="store_true", help="print 88Pay's answer")
     balance.add_argument("--save", action="store_true", help="keep it in the books as a snapshot")
     balance.set_defaults(run=_balance)
+
+    doctor = _command(
+        commands,
+        "doctor",
+        "check an 88Pay against the contract, point by point",
+        "Asks the 88Pay that PAY88_ENVIRONMENT (or PAY88_BASE_URL) names what can be seen from "
+        "outside: what 88Pay documents, and what the kit assumes. It says first what it will use: "
+        "at most 8 tokens a minute and 30 in all. It creates nothing without --create; in "
+        "production it asks for tokens and balances only. Exit code 1 when something documented "
+        "deviates.",
+        "PAY88_ENVIRONMENT=sandbox pay88 doctor --wait --save doctor.txt",
+    )
+    doctor.add_argument(
+        "--create", action="store_true", help="also create transactions, a small payout included"
+    )
+    doctor.add_argument(
+        "--notify", metavar="URL", help="with --create: where 88Pay is to send their notifications"
+    )
+    doctor.add_argument(
+        "--wait", action="store_true", help="also wait about a minute for a token to expire"
+    )
+    doctor.add_argument("--json", action="store_true", help="print every finding as JSON")
+    doctor.add_argument(
+        "--save", metavar="FILE", help="keep the report in a new file: no secrets, fit to share"
+    )
+    doctor.set_defaults(run=_doctor)
 
     report = _command(commands, "report", "run a report", "Reports are notebooks with parameters.")
     reports = report.add_subparsers(title="commands", required=True, metavar="COMMAND")
@@ -148,18 +183,24 @@ def _sandbox(args: argparse.Namespace) -> int:
         clock="manual" if args.manual_clock else "real",
         control=not args.no_control,
         deliver_anywhere=args.deliver_anywhere,
+        db=args.db,
+        transaction_ids=args.transaction_ids,
     )
     config = sandbox.config
     with sandbox, sandbox.serve(args.port) as url:
         print("A local 88Pay. Simulated data, not 88Pay.")
-        print("To use it from another terminal:\n")
+        print("For other programs: put these lines into a .env file, or set the variables.\n")
         print(f"PAY88_BASE_URL={url}")
         # These are the sandbox's own, made from its seed: printing them is their purpose.
         print(f"PAY88_API_KEY={config.api_key!s}")
         print(f"PAY88_MERCHANT_ID={config.merchant_id}")
         print(f"PAY88_WEBHOOK_SECRET={config.webhook_secret!s}")
+        if not args.no_control:
+            print(f"\nTo pay, decline, or move the time, open {url}/_sandbox/")
         print("\nStop it with Ctrl-C.", flush=True)
-        threading.Event().wait()
+        while True:
+            # In short sleeps: on Windows an endless wait would not hear Ctrl-C.
+            time.sleep(1)
     return 0
 
 
@@ -176,6 +217,30 @@ def _balance(args: argparse.Namespace) -> int:
             print("Simulated data, not 88Pay")
     print(money.dumps(balance.raw) if args.json else balance)
     return 0
+
+
+def _doctor(args: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from pay88kit.doctor import Doctor
+    from pay88kit.doctor.report import refuse_existing
+
+    if args.save:
+        refuse_existing(Path(args.save))
+
+    def say(line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
+
+    doctor = Doctor(create=args.create, wait=args.wait, notify=args.notify, say=say)
+    say(str(doctor.plan()))
+    report = doctor.run()
+    if args.save:
+        report.save(args.save, json=args.json)
+    text = report.json() if args.json else report.text()
+    # 88Pay's words may hold what this terminal cannot show.
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
+    return 0 if report.ok else 1
 
 
 def _report_list(args: argparse.Namespace) -> int:

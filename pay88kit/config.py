@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -253,6 +254,12 @@ def _environment(dotenv: Mapping[str, str]) -> str:
     return from_file or "local"
 
 
+def environment_is_set() -> bool:
+    """Whether the process environment or a ``.env`` file names an environment."""
+    name = "PAY88_ENVIRONMENT"
+    return bool((os.environ.get(name) or read_dotenv().get(name, "")).strip())
+
+
 def _look_up(name: str, sources: list[Mapping[str, str]], *, local: bool) -> str | None:
     variables = VARIABLES[name][:1] if local else VARIABLES[name]
     for source in sources:
@@ -275,7 +282,13 @@ def read_dotenv(start: Path | None = None) -> dict[str, str]:
             places = [folder, *folder.parents[: len(folder.parts) - len(place.parts)]]
             break
     file = next((file for place in places if (file := place / ".env").is_file()), None)
-    return _parse_dotenv(file.read_text(encoding="utf-8", errors="replace")) if file else {}
+    if file is None:
+        return {}
+    # An editor on Windows may have put a byte order mark in front.
+    text = file.read_text(encoding="utf-8-sig", errors="replace")
+    if "\x00" in text or "\ufffd" in text:
+        raise ConfigError(f"{file}: is not UTF-8 text. Save it as UTF-8.")
+    return _parse_dotenv(text)
 
 
 def _parse_dotenv(text: str) -> dict[str, str]:
@@ -285,10 +298,8 @@ def _parse_dotenv(text: str) -> dict[str, str]:
         name, value = name.strip(), value.strip()
         if not equals or name.startswith("#"):
             continue
-        if len(value) >= 2 and value[0] == value[-1] and value[0] in "\"'":
-            value = value[1:-1]
-        else:
-            value = value.partition(" #")[0].strip()
+        quoted = re.match(r"""(["'])(.*?)\1\s*(#.*)?$""", value)
+        value = quoted.group(2) if quoted else value.partition(" #")[0].strip()
         found[name] = value
     return found
 

@@ -33,7 +33,7 @@ class Shown:
 
 def as_text(title: str, rows: Iterable[Row]) -> str:
     """A title and aligned ``name value`` lines."""
-    rows = [(_one_line(name), _one_line(value)) for name, value in rows]
+    rows = [(one_line(name), one_line(value)) for name, value in rows]
     width = max((len(name) for name, _ in rows), default=0)
     return "\n".join([title, *(f"  {name:<{width}}  {value}" for name, value in rows)])
 
@@ -82,9 +82,9 @@ def grid_html(
 
 
 def _cell(value: str) -> str:
-    return html.escape(_one_line(value))
+    return html.escape(one_line(value))
 
 
-def _one_line(value: str) -> str:
+def one_line(value: str) -> str:
     """A stranger's line breaks and control characters must not fake another line."""
     return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in value)

@@ -6,7 +6,7 @@ attributes, and never a secret: of a session id only the tail is kept.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -14,6 +14,17 @@ from typing import Any, ClassVar
 
 class Pay88Error(Exception):
     """The base of every error of this package."""
+
+    def __reduce__(self) -> Any:
+        # An error that a worker process raises must arrive in its parent.
+        return _again, (type(self), self.args, self.__dict__)
+
+
+def _again(kind: type[Pay88Error], args: tuple[Any, ...], state: dict[str, Any]) -> Pay88Error:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
 
 
 # ---------------------------------------------------------------- before anything is sent
@@ -81,11 +92,13 @@ class InvalidRequest(Pay88Error):
 class KeyConflict(Pay88Error):
     """The key of a create is in the books already, for another request body."""
 
-    def __init__(self, key: str, operation: str) -> None:
+    def __init__(self, key: str, operation: str, fields: Sequence[str] = ()) -> None:
         self.key = key
         self.operation = operation
+        self.fields = tuple(fields)
+        other = f"another {', '.join(fields)}" if fields else "other contents"
         super().__init__(
-            f"The key {key!r} was used before for a {operation} with other contents. "
+            f"The key {key!r} was used before for a {operation} with {other}. "
             f"A key names one order: use a new key for a new order, or repeat the same request."
         )
 

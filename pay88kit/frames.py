@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from pay88kit import money
+from pay88kit.config import Secret, mask
 from pay88kit.errors import FrameError, InvalidRequest, needs
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def _array(name: str, values: list[Any], pa: Any) -> Any:
         return pa.array(values, pa.decimal128(38, scale))
     if all(isinstance(value, str) for value in present):
         # Half a surrogate pair is text to JSON, and to nothing else.
-        texts = [None if v is None else v.encode("utf-8", "replace").decode() for v in values]
+        texts = [None if v is None else _text(v) for v in values]
         return pa.array(texts, pa.string())
     if present and all(isinstance(value, bool) for value in present):
         return pa.array(values, pa.bool_())
@@ -131,6 +132,12 @@ def _array(name: str, values: list[Any], pa: Any) -> Any:
     if present and whole and all(abs(value) < 2**63 for value in present):
         return pa.array(values, pa.int64())
     return None
+
+
+def _text(value: str) -> str:
+    if isinstance(value, Secret):
+        return mask(value)
+    return value.encode("utf-8", "replace").decode()
 
 
 def _amount(name: str, row: int, value: Any) -> Decimal | None:

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from pay88kit import money, webhooks
-from pay88kit.config import Config
+from pay88kit.config import Config, Secret, environment_is_set
 from pay88kit.display import Row, Shown
 from pay88kit.errors import BooksError, ConfigError, Pay88Error, WebhookRefused, needs
 from pay88kit.frames import to_frame
@@ -49,6 +50,11 @@ class Received(Shown):
         self.reference: str | None = event.reference
         self.amount = notification.amount if notification else None
         self.currency = notification.currency if notification else None
+
+    @property
+    def identity(self) -> tuple[Any, ...]:
+        """What a repeated notification shares with the first one."""
+        return self.transaction_id, self.status, self.reference, self.amount
 
     def record(self) -> dict[str, Any]:
         """One row of a table."""
@@ -110,18 +116,21 @@ class Inbox:
         on_unverified: Literal["keep", "refuse"] = "keep",
     ) -> None:
         self.config = _config(config, secret)
-        self._secret = secret or self.config.webhook_secret
-        if not self._secret:
+        found = Secret(secret) if secret else self.config.webhook_secret
+        if not found:
             raise ConfigError(
-                "webhook_secret: not set. Set PAY88_WEBHOOK_SECRET, or pass Inbox(secret=…)."
+                "webhook_secret: not set. Set PAY88_WEBHOOK_SECRET, or pass Inbox(secret=…). "
+                "Without an account, leave PAY88_ENVIRONMENT unset: the local sandbox needs none."
             )
+        self._secret: Secret = found
         self._given_books = books
         self._books: Books | None = None
         self._decrypt = decrypt
         # In `local` the cipher is the sandbox's own, so what does not decrypt is forged.
         self._keeps = on_unverified == "keep" and self.config.environment != "local"
         self._received: list[Received] = []
-        self._refused: list[dict[str, Any]] = []
+        # Anybody may call; the list of refusals must not fill the memory.
+        self._refused: deque[dict[str, Any]] = deque(maxlen=1_000)
         self._arrived = threading.Condition()
         self._opening = threading.Lock()
         self._public_url = public_url
@@ -161,11 +170,11 @@ class Inbox:
         verified = True
         try:
             notification = webhooks.verify(
-                body, authorization, str(self._secret), now=now, decrypt=self._decrypt
+                body, authorization, self._secret, now=now, decrypt=self._decrypt
             )
         except WebhookRefused as refusal:
             if not (self._keeps and refusal.reason is Reason.CANNOT_DECRYPT):
-                self._note_refusal(now, refusal, body)
+                self._note_refusal(now, refusal)
                 raise
             notification, verified = webhooks.parse(body), False
         try:
@@ -188,7 +197,7 @@ class Inbox:
             self._arrived.notify_all()
         return received
 
-    def _note_refusal(self, now: datetime, refusal: WebhookRefused, body: bytes) -> None:
+    def _note_refusal(self, now: datetime, refusal: WebhookRefused) -> None:
         with self._arrived:
             self._refused.append(
                 {"received_at": now, "reason": str(refusal.reason), "detail": refusal.detail}
@@ -240,9 +249,9 @@ class Inbox:
         """The different notifications that came to this inbox; ``times`` counts repeats."""
         columns = ("received_at", "reference", "status", "amount", "currency", "outcome", "times")
         with self._arrived:
-            times = {(r.transaction_id, r.status): r.times for r in self._received}
+            times = {r.identity: r.times for r in self._received}
             rows = [
-                r.record() | {"times": times[r.transaction_id, r.status]}
+                r.record() | {"times": times[r.identity]}
                 for r in self._received
                 if r.outcome != "repeated"
             ]
@@ -268,6 +277,8 @@ class Inbox:
 
 
 def _config(config: Config | None, secret: str | None) -> Config:
+    if config is None and secret is not None and not environment_is_set():
+        return Config(environment="sandbox", webhook_secret=secret)
     config = config or Config()
     if config.embedded and config.origin is None and secret is None and not config.webhook_secret:
         from pay88kit.sandbox import shared

@@ -72,6 +72,11 @@ def _is_plain(text: str) -> bool:
     return all(part.isascii() and part.isdigit() for part in parts)
 
 
+def has_cents(amount: Decimal) -> bool:
+    """Whether an amount is finite and has at most two decimals."""
+    return amount.is_finite() and amount == amount.quantize(CENT, context=_CONTEXT)
+
+
 def to_cents(amount: Decimal) -> int:
     """An exact amount as a whole number of cents."""
     return int(amount.scaleb(2, _CONTEXT))
@@ -91,7 +96,9 @@ def show(amount: Decimal | None, currency: str | None = None) -> str:
     """The amount for people: ``50,000.00 COP``. A missing amount is an en dash."""
     if amount is None:
         return "–"
-    return f"{amount:,.2f} {currency or ''}".rstrip()
+    # What has more decimals is shown with all of them: nothing is rounded on the screen.
+    places = max(2, -int(amount.as_tuple().exponent))
+    return f"{amount:,.{places}f} {currency or ''}".rstrip()
 
 
 # ---------------------------------------------------------------- exact JSON

@@ -15,6 +15,8 @@ TOKEN_SHARE = 50 / 60
 
 CREATES = frozenset({"charge", "cash", "cashout"})
 READS = frozenset({"token", "balance"})
+# What surely means "not accepted": 88Pay's documented refusals, and HTTP's of a malformed request.
+REFUSALS = frozenset({400, 401, 403, 404, 405, 413, 414, 415, 422, 429, 431})
 
 
 class Failure(StrEnum):
@@ -83,7 +85,8 @@ class Policy:
             if status_code == 429 and retry_after is not None and retries < len(self.backoff):
                 fits = retry_after <= self.max_wait
                 return Decision(Step.RETRY, retry_after) if fits else Decision(Step.RAISE)
-            return Decision(Step.RAISE)
+            sure = read or status_code in REFUSALS
+            return Decision(Step.RAISE if sure else Step.UNKNOWN)
         if read:
             return self._again(retries)
         return Decision(Step.UNKNOWN)

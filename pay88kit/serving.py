@@ -67,6 +67,9 @@ def bind(port: int = 0, host: str = "127.0.0.1") -> socket.socket:
     except OverflowError:
         listener.close()
         raise WrongUse(f"Port {port} does not exist. Use one from 1 to 65535.") from None
+    except PermissionError:
+        listener.close()
+        raise WrongUse(f"Port {port} may not be used by this account. Choose another.") from None
     except OSError:
         listener.close()
         raise PortInUse(port) from None

@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+# Runs pytest inside a test; pytest takes this from the outermost conftest only.
+pytest_plugins = ["pytester"]
+
 # How long an example takes says nothing about right or wrong. The rest is Hypothesis' own default,
 # which is reproducible where CI is set.
 settings.register_profile("pay88kit", deadline=None)

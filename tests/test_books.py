@@ -146,9 +146,18 @@ def test_the_same_key_returns_the_recorded_answer(books: Books) -> None:
 def test_the_same_key_for_another_body_is_a_conflict(books: Books) -> None:
     create(books, key="order-1")
     for change in ({"amount": Decimal("50000.11")}, {"description": "x"}, {"extra": None}):
-        with pytest.raises(KeyConflict, match="'order-1' was used before for a charge"):
+        named = f"'order-1' was used before for a charge with another {next(iter(change))}"
+        with pytest.raises(KeyConflict, match=named):
             begin(books, "op-2", body=BODY | change)
     assert len(books.operations()) == 1
+
+
+def test_another_writing_of_the_same_body_is_the_same(books: Books) -> None:
+    create(books, key="order-1")
+    turned = dict(reversed(BODY.items())) | {"amount": Decimal("50000.100")}
+    moved = BODY | {"notification_url": "https://other.example/hook"}
+    for body in (turned, moved):
+        assert begin(books, "op-2", body=body).id == "op-1"
 
 
 @pytest.mark.parametrize(
@@ -236,7 +245,7 @@ def test_a_strangers_text_is_kept_and_breaks_nothing(books: Books, text: str) ->
     kept = text.encode("utf-8", "backslashreplace").decode().replace("\x00", "\\x00")
     assert operation(books)["description"] == kept
     event = receive(books, id=f"s{text}", reference=text, currency="COP", marker="op-1")
-    assert event.outcome == "applied"
+    assert event.outcome == "conflict"
     body = json.dumps({"transaction_id": text}).encode() + b"\xff\x00"
     unread = books.receive(
         body, None, verified=False, marker=text, environment="sandbox", now=LATER
@@ -329,15 +338,24 @@ def test_the_marker_goes_before_the_reference_and_that_before_the_session(books:
     create(books, "op-2", "REF-2", session="sess_2")
     create(books, "op-3", "REF-3", session="sess_3")
     cases = [
-        ({"marker": "op-1", "reference": "REF-2", "id": "sess_3"}, "op-1", "marker"),
+        ({"marker": "op-1", "reference": None, "id": "sess_3"}, "op-1", "marker"),
         ({"marker": "no such", "reference": "REF-2", "id": "sess_3"}, "op-2", "reference"),
-        ({"marker": None, "reference": "no such", "id": "sess_3"}, "op-3", "session and amount"),
+        ({"marker": None, "reference": None, "id": "sess_3"}, "op-3", "session and amount"),
     ]
     for given_fields, id, way in cases:
         event = receive(books, **given_fields)
         assert (event.outcome, event.operation_id) == ("applied", id)
         assert operation(books, id)["status"] == "COMPLETED"
         assert books.notifications()["matched_by"].iloc[-1] == way
+
+
+def test_a_marker_and_a_reference_that_contradict_each_other_change_nothing(
+    books: Books,
+) -> None:
+    create(books, "op-1", "REF-1", session="sess_1")
+    create(books, "op-2", "REF-2", session="sess_2")
+    assert receive(books, marker="op-1", reference="REF-2").outcome == "conflict"
+    assert [operation(books, id)["status"] for id in ("op-1", "op-2")] == ["PENDING"] * 2
 
 
 def test_matched_by_session_it_names_the_reference_of_the_operation(books: Books) -> None:

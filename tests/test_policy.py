@@ -51,9 +51,19 @@ def test_a_read_is_sent_again_three_times(operation: str, failure: Failure, stat
 
 
 @pytest.mark.parametrize("operation", CREATES + READS)
-@pytest.mark.parametrize("status", [400, 403, 404, 409, 422])
+@pytest.mark.parametrize("status", [400, 403, 404, 422])
 def test_a_refusal_is_never_sent_again(operation: str, status: int) -> None:
     assert Policy().decide(operation, Failure.STATUS, status_code=status) == Decision(Step.RAISE)
+
+
+@pytest.mark.parametrize("status", [302, 402, 408, 409, 425, 499])
+def test_a_create_is_unknown_after_a_status_that_says_nothing_of_it(status: int) -> None:
+    for operation in CREATES:
+        decision = Policy().decide(operation, Failure.STATUS, status_code=status)
+        assert decision == Decision(Step.UNKNOWN)
+    for operation in READS:
+        decision = Policy().decide(operation, Failure.STATUS, status_code=status)
+        assert decision == Decision(Step.RAISE)
 
 
 @pytest.mark.parametrize("operation", [*CREATES, "balance", "GET /x"])

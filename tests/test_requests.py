@@ -258,6 +258,7 @@ def test_a_method_without_a_stated_limit_has_none(code: str) -> None:
         (True, "a bool is not an amount"),
         ("1e4", "is not a plain decimal number"),
         ("50,000", "without thousands marks"),
+        ("50.000", 'Write "50000" or "50.00"'),
         ("NaN", "is not a plain decimal number"),
         (Decimal("NaN"), "is not a finite number"),
         (Decimal("Infinity"), "is not a finite number"),

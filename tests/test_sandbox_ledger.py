@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import settings
 from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from support import BALANCE, CASHOUT, MERCHANT, Caller, caller, cashout_body, in_process
 
 from pay88kit import Sandbox
@@ -37,18 +38,6 @@ def figures(shop: Caller) -> tuple[str, str, str, str, Any]:
 # In cents. Payouts are small beside deposits and credit, so that several of them fit.
 LARGE = st.integers(min_value=1, max_value=200_000)
 SMALL = st.integers(min_value=1, max_value=60_000)
-CREDIT = st.tuples(st.just("credit"), st.integers(min_value=0, max_value=100_000))
-STEP = st.one_of(
-    st.tuples(st.just("payin"), LARGE),
-    st.tuples(st.just("payout"), SMALL),
-    st.tuples(st.just("payout"), SMALL),
-    st.tuples(st.sampled_from(["settle", "fee", "reserve"]), SMALL),
-    CREDIT,
-    st.tuples(st.sampled_from(["complete", "complete", "reject"]), st.integers(0, 2)),
-)
-STEPS = st.tuples(CREDIT, st.lists(STEP, min_size=10, max_size=30)).map(
-    lambda drawn: [drawn[0], *drawn[1]]
-)
 
 
 class Expected:
@@ -82,60 +71,89 @@ def money(cents: int) -> str:
     return f"{sign}{abs(cents) // 100}.{abs(cents) % 100:02d}"
 
 
-@settings(max_examples=120, deadline=None)
-@given(steps=STEPS)
-def test_the_five_figures_follow_the_contract_for_any_movements(
-    steps: list[tuple[str, int]],
-) -> None:
-    with Sandbox(limits=None) as sandbox:
-        shop, http = caller(sandbox), in_process(sandbox)
-        headers = shop.headers()
-        expected = Expected()
+class LedgerMachine(RuleBasedStateMachine):
+    """Any movements in any order; after each of them the five figures are the contract's."""
 
-        def move(kind: str, cents: int) -> int:
-            asked = {"merchant_id": MERCHANT, "amount": money(cents)}
-            return http.post(f"/_sandbox/{kind}", json=asked).status_code
+    def __init__(self) -> None:
+        super().__init__()
+        self.sandbox = Sandbox(limits=None)
+        self.shop, self.http = caller(self.sandbox), in_process(self.sandbox)
+        self.headers = self.shop.headers()
+        self.expected = Expected()
 
-        for step, value in steps:
-            if step == "payin":
-                sandbox.complete(shop.charge(amount=value / 100))
-                expected.payin += value
-            elif step == "payout":
-                body = cashout_body(amount=value / 100)
-                answer = shop.post(CASHOUT, body, headers=headers)
-                fits = value <= expected.available + expected.unused_credit - expected.held
-                assert answer.status_code == (200 if fits else 422)
-                if fits:
-                    expected.pending.append((answer.json()["data"]["reference"], value))
-            elif step in ("complete", "reject"):
-                if value < len(expected.pending):
-                    reference, amount = expected.pending.pop(value)
-                    getattr(sandbox, step)(reference)
-                    if step == "complete":
-                        expected.complete_payout(amount)
-            elif step == "settle":
-                fits = value <= expected.available - expected.held
-                assert move("settlements", value) == (200 if fits else 422)
-                expected.settled += value if fits else 0
-            elif step == "fee":
-                assert move("fees", value) == 200
-                expected.fees += value
-            elif step == "reserve":
-                assert move("reserves", value) == 200
-                expected.reserves += value
-            else:
-                sandbox.merchant(merchant_id=MERCHANT, credit_limit=money(value))
-                expected.credit = value
-            answer = shop.post(BALANCE, headers=headers, params={"id": MERCHANT})
-            summary = answer.json()["data"]["balance_summary"]
-            net = expected.payin - expected.payout
-            assert summary == {
-                "total_payin": money(expected.payin),
-                "total_payout": money(expected.payout),
-                "total_settled": money(expected.settled),
-                "total_available": money(expected.available),
-                "net_balance": net // 100 if net % 100 == 0 else net / 100,
-            }
+    def teardown(self) -> None:
+        self.sandbox.close()
+
+    def move(self, kind: str, cents: int) -> int:
+        asked = {"merchant_id": MERCHANT, "amount": money(cents)}
+        return self.http.post(f"/_sandbox/{kind}", json=asked).status_code
+
+    @rule(cents=LARGE)
+    def deposit(self, cents: int) -> None:
+        self.sandbox.complete(self.shop.charge(amount=cents / 100))
+        self.expected.payin += cents
+
+    @rule(cents=LARGE)
+    def leave_a_deposit_pending(self, cents: int) -> None:
+        self.shop.charge(amount=cents / 100)
+
+    @rule(cents=SMALL)
+    def pay_out(self, cents: int) -> None:
+        answer = self.shop.post(CASHOUT, cashout_body(amount=cents / 100), headers=self.headers)
+        expected = self.expected
+        fits = cents <= expected.available + expected.unused_credit - expected.held
+        assert answer.status_code == (200 if fits else 422)
+        if fits:
+            expected.pending.append((answer.json()["data"]["reference"], cents))
+
+    @precondition(lambda self: self.expected.pending)
+    @rule(which=st.integers(0, 5), completed=st.booleans())
+    def end_a_payout(self, which: int, completed: bool) -> None:
+        pending = self.expected.pending
+        reference, cents = pending.pop(which % len(pending))
+        if completed:
+            self.sandbox.complete(reference)
+            self.expected.complete_payout(cents)
+        else:
+            self.sandbox.reject(reference)
+
+    @rule(cents=SMALL)
+    def settle(self, cents: int) -> None:
+        fits = cents <= self.expected.available - self.expected.held
+        assert self.move("settlements", cents) == (200 if fits else 422)
+        self.expected.settled += cents if fits else 0
+
+    @rule(cents=SMALL)
+    def charge_fees(self, cents: int) -> None:
+        assert self.move("fees", cents) == 200
+        self.expected.fees += cents
+
+    @rule(cents=SMALL)
+    def hold_reserves(self, cents: int) -> None:
+        assert self.move("reserves", cents) == 200
+        self.expected.reserves += cents
+
+    @rule(cents=st.integers(min_value=0, max_value=100_000))
+    def set_the_credit(self, cents: int) -> None:
+        self.sandbox.merchant(merchant_id=MERCHANT, credit_limit=money(cents))
+        self.expected.credit = cents
+
+    @invariant()
+    def the_five_figures_are_the_contracts(self) -> None:
+        answer = self.shop.post(BALANCE, headers=self.headers, params={"id": MERCHANT})
+        expected = self.expected
+        net = expected.payin - expected.payout
+        assert answer.json()["data"]["balance_summary"] == {
+            "total_payin": money(expected.payin),
+            "total_payout": money(expected.payout),
+            "total_settled": money(expected.settled),
+            "total_available": money(expected.available),
+            "net_balance": net // 100 if net % 100 == 0 else net / 100,
+        }
+
+
+LedgerMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestAnySequenceOfMovements = LedgerMachine.TestCase
 
 
 # ---------------------------------------------------------------- 88Pay's own examples

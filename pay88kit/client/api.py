@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
+from urllib.parse import urlsplit
 
 import httpx
 
 from pay88kit.client.core import Core
 from pay88kit.client.flow import drive, drive_async
 from pay88kit.client.transports import InProcess
-from pay88kit.config import Config, SystemClock
+from pay88kit.config import Config, SystemClock, is_loopback
 from pay88kit.display import Row, Shown
-from pay88kit.errors import ConfigError
+from pay88kit.errors import ConfigError, MissingExtra
 from pay88kit.models.answers import Answer, Balance, Cashout, Charge, Token
 from pay88kit.models.requests import BankDetails, CashoutRequest, CashRequest, ChargeRequest
 from pay88kit.policy import Policy
@@ -93,11 +94,20 @@ class _Client(Shown):
         if self._books is False:
             return None
         if self._books is None or isinstance(self._books, str):
-            from pay88kit.books import Books, default_books
+            try:
+                from pay88kit.books import Books, default_books
+            except MissingExtra as missing:
+                missing.add_note("To go unrecorded instead: Pay88(…, books=False).")
+                raise
 
             given = self._books
             self._books = default_books(self.config) if given is None else Books(given)
         return self._books
+
+    @property
+    def _leaves_machine(self) -> bool:
+        # A proxy leads out of this machine; a sandbox served on it is not there.
+        return not is_loopback(urlsplit(self.config.base_url).hostname or "")
 
     def _transport(self, given: Any) -> Any:
         if given is None and self.config.origin is not None:
@@ -127,7 +137,7 @@ def _complete(config: Config) -> Config:
         raise ConfigError(
             f"{' and '.join(missing)}: not set for {config.environment}. Set {variables} in the "
             f"environment or in a .env file, or pass Config({missing[0]}=…). Without an account, "
-            f"leave PAY88_ENVIRONMENT unset: the local sandbox needs none."
+            f"leave PAY88_ENVIRONMENT and PAY88_BASE_URL unset: the local sandbox needs none."
         )
     return config
 
@@ -163,7 +173,9 @@ class Pay88(_Client):
         timeout: float | httpx.Timeout = TIMEOUT,
     ) -> None:
         super().__init__(config, books, policy, operation_marker)
-        self._http = httpx.Client(transport=self._transport(transport), timeout=timeout)
+        self._http = httpx.Client(
+            transport=self._transport(transport), timeout=timeout, trust_env=self._leaves_machine
+        )
 
     def token(self, *, fresh: bool = False) -> Token:
         """A token that is usable now; the kept one, unless ``fresh``."""
@@ -270,7 +282,9 @@ class AsyncPay88(_Client):
         timeout: float | httpx.Timeout = TIMEOUT,
     ) -> None:
         super().__init__(config, books, policy, operation_marker)
-        self._http = httpx.AsyncClient(transport=self._transport(transport), timeout=timeout)
+        self._http = httpx.AsyncClient(
+            transport=self._transport(transport), timeout=timeout, trust_env=self._leaves_machine
+        )
 
     async def token(self, *, fresh: bool = False) -> Token:
         """See :meth:`Pay88.token`."""

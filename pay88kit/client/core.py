@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import httpx
 
@@ -15,8 +15,8 @@ from pay88kit import money
 from pay88kit.client.flow import Flow, Record, Send, Wait
 from pay88kit.client.tokens import TokenCache
 from pay88kit.config import Config
+from pay88kit.display import one_line
 from pay88kit.errors import (
-    BooksError,
     ConnectionFailed,
     InvalidRequest,
     MalformedAnswer,
@@ -55,6 +55,8 @@ _NOT_SENT = (
 )  # fmt: skip
 
 
+# Not a warning: one that is turned into an error would hide what became of the money.
+_log = logging.getLogger("pay88kit")
 _ALWAYS = {"Accept": "application/json", "User-Agent": f"pay88kit/{__version__}"}
 
 
@@ -135,6 +137,9 @@ class Core:
         """A charge, cash payment or cashout: recorded, sent once, recorded again."""
         body = self._body(operation, request, fields, extra, check)
         books = self._open_books()
+        if key is not None and not (isinstance(key, str) and key.strip() and len(key) <= 255):
+            fault = "is not a name."
+            raise InvalidRequest(Problem("key", fault, "Use text of 1 to 255 characters."))
         if books is None and key is not None:
             fault = "is kept in the books, and this client has none (books=False)."
             raise InvalidRequest(Problem("key", fault, "Leave the key out, or use books."))
@@ -163,14 +168,19 @@ class Core:
         except Exception as error:
             if isinstance(error, OutcomeUnknown):
                 error = OutcomeUnknown(operation, error.reason, key=key, marker=marker)
+            elif sessions and not isinstance(error, Pay88Error):
+                reason = f"The exchange broke off ({type(error).__name__})."
+                error = OutcomeUnknown(operation, reason, key=key, marker=marker)
             if books is not None:
                 yield Record(self._failed(books, marker, error, sessions))
             raise error from None
         except BaseException:
-            # Interrupted or cancelled somewhere on the way: it may have been accepted.
+            # Interrupted or cancelled. Once it was on its way, it may have been accepted.
             if books is not None:
-                reason = InterruptedError("Interrupted before the answer came.")
-                self._failed(books, marker, reason, sessions)()
+                stopped: Exception = Pay88Error("Interrupted before it was sent.")
+                if sessions:
+                    stopped = InterruptedError("Interrupted before the answer came.")
+                self._failed(books, marker, stopped, sessions)()
             raise
         if books is not None:
             yield Record(self._succeeded(books, marker, answer, str(done.session_id)))
@@ -191,6 +201,9 @@ class Core:
         if check:
             loopback = self.config.environment == "local"
             body = check_body(operation, body, loopback=loopback)
+            for name in body.keys() & (extra or {}).keys():
+                fault = "is a field that the kit knows, so extra= may not change it."
+                raise InvalidRequest(Problem(name, fault, f"Give {name}= itself, or check=False."))
         body |= extra or {}
         float_at = _find_float(body)
         if float_at:
@@ -207,8 +220,9 @@ class Core:
             parts = urlsplit(url)
         except ValueError:
             return body  # only with check=False
-        query = [*parse_qsl(parts.query, keep_blank_values=True), (MARKER, marker)]
-        return body | {"notification_url": urlunsplit(parts._replace(query=urlencode(query)))}
+        # The merchant's own query stays as it is written: it may be signed.
+        query = f"{parts.query}&{MARKER}={marker}" if parts.query else f"{MARKER}={marker}"
+        return body | {"notification_url": urlunsplit(parts._replace(query=query))}
 
     def _new_id(self) -> str:
         origin = self.config.origin
@@ -271,7 +285,7 @@ class Core:
                 f"network and the base URL; nothing was sent."
             )
             return Failure.NOT_SENT, ConnectionFailed(call.operation, reason), 0, None
-        except httpx.TransportError as problem:
+        except httpx.RequestError as problem:
             reason = f"No answer came ({type(problem).__name__})."
             return Failure.NO_ANSWER, ConnectionFailed(call.operation, reason, sent=True), 0, None
         session_id = token.session_id if token else None
@@ -286,8 +300,9 @@ class Core:
     def _build(self, call: Call, token: Token | None) -> httpx.Request:
         if token is None:
             headers = {
-                "x-api-key": str(self.config.api_key),
-                "x-merchant-id": str(self.config.merchant_id),
+                # Not made into plain text here, where a traceback might show it.
+                "x-api-key": self.config.api_key or "",
+                "x-merchant-id": self.config.merchant_id or "",
             }
         else:
             headers = token.headers
@@ -315,9 +330,9 @@ class Core:
             call.operation,
             response.status_code,
             # Cut after cleaning: half a secret would not be found.
-            self._clean(message, token)[:500],
+            one_line(self._clean(message, token))[:500],
             session_tail=session_id[-4:] if session_id else None,
-            body=money.loads(self._clean(money.dumps(raw), token)),
+            body=self._clean_all(raw, token),
             retry_after=retry_after,
         )
         return Failure.STATUS, error, response.status_code, retry_after
@@ -331,6 +346,19 @@ class Core:
         for secret in filter(None, secrets):
             text = text.replace(str(secret), "…")
         return text
+
+    def _clean_all(self, value: Any, token: Token | None) -> Any:
+        """The same for a whole decoded answer."""
+        if isinstance(value, str):
+            return self._clean(value, token)
+        if isinstance(value, dict):
+            return {
+                self._clean(name, token): self._clean_all(item, token)
+                for name, item in value.items()
+            }
+        if isinstance(value, list):
+            return [self._clean_all(item, token) for item in value]
+        return value
 
     # -- reading and recording
 
@@ -356,9 +384,7 @@ class Core:
                     books.refused(marker, str(error).splitlines()[0], now=now)
             except Exception as problem:
                 # What became of the request must reach the caller whatever happens here.
-                warnings.warn(
-                    f"This could not be recorded: {error}: {BooksError(problem)}", stacklevel=2
-                )
+                _log.error("This could not be recorded: %s: %s", error, problem)
 
         return write
 
@@ -376,10 +402,10 @@ class Core:
                 )
             except Exception as error:
                 # 88Pay has accepted it: the reference must reach the caller whatever happens here.
-                warnings.warn(
-                    f"{answer.reference} was accepted by 88Pay, but could not be recorded: "
-                    f"{BooksError(error)}",
-                    stacklevel=2,
+                _log.error(
+                    "%s was accepted by 88Pay, but could not be recorded: %s",
+                    answer.reference,
+                    error,
                 )
 
         return write

@@ -100,12 +100,13 @@ def drive(flow: Flow[T], http: httpx.Client) -> T:
     try:
         step = next(flow)
         while True:
+            failure: BaseException | None = None
             try:
                 result = step.run(http)
             except BaseException as error:
-                step = flow.throw(error)
-            else:
-                step = flow.send(result)
+                failure = error
+            # Outside of the handler: what the flow raises must not drag the request along.
+            step = flow.send(result) if failure is None else flow.throw(failure)
     except StopIteration as end:
         return end.value  # type: ignore[no-any-return]
 
@@ -115,11 +116,12 @@ async def drive_async(flow: Flow[T], http: httpx.AsyncClient) -> T:
     try:
         step = next(flow)
         while True:
+            failure: BaseException | None = None
             try:
                 result = await step.run_async(http)
             except BaseException as error:
-                step = flow.throw(error)
-            else:
-                step = flow.send(result)
+                failure = error
+            # Outside of the handler: what the flow raises must not drag the request along.
+            step = flow.send(result) if failure is None else flow.throw(failure)
     except StopIteration as end:
         return end.value  # type: ignore[no-any-return]

@@ -47,6 +47,7 @@ def _account(value: Any) -> Any:
 
 Text = Annotated[str | None, WrapValidator(_lenient)]
 Amount = Annotated[Decimal | None, WrapValidator(_lenient)]
+_MONEY = (Decimal | None,)
 Number = Annotated[int | None, WrapValidator(_lenient)]
 Account = Annotated[BankDetails | None, WrapValidator(_lenient), BeforeValidator(_account)]
 
@@ -84,16 +85,22 @@ class Answer(Shown, BaseModel):
         currency = record.get("currency")
         if "amount" in record:
             record.pop("currency", None)  # it stands behind the amount
-        return [(name, _shown(value, currency)) for name, value in record.items()]
+        amounts = {
+            name for name, field in type(self).model_fields.items() if field.annotation in _MONEY
+        }
+        return [
+            (name, money.show(value, currency) if name in amounts else _shown(value))
+            for name, value in record.items()
+        ]
 
     def __repr__(self) -> str:
         inner = ", ".join(f"{name}={value!r}" for name, value in self.record().items())
         return f"{type(self).__name__}({inner})"
 
 
-def _shown(value: Any, currency: str | None) -> str:
+def _shown(value: Any) -> str:
     if isinstance(value, Decimal):
-        return money.show(value, currency)
+        return f"{value:f}"  # a field that the kit does not know may be a rate
     if isinstance(value, Secret):
         return mask(value)
     if isinstance(value, BaseModel):

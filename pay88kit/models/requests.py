@@ -144,6 +144,7 @@ def _problems(operation: str, body: Mapping[str, Any], loopback: bool) -> Iterat
     method = METHODS.get(body["method_code"]) if _is_text(body.get("method_code")) else None
     yield from _method(operation, body, method)
     amount = None
+    yield from _thousands(body.get("amount"))
     try:
         if body.get("amount") is None:
             yield Problem("amount", "is missing.", "Give the amount to move, such as 50000.")
@@ -154,10 +155,22 @@ def _problems(operation: str, body: Mapping[str, Any], loopback: bool) -> Iterat
     if amount is not None and amount <= 0:
         yield Problem("amount", f"{amount} is not above zero.", "Give an amount above zero.")
     if method is not None:
-        yield from _place(body, method, amount)
+        # The documented limits are those of charges.
+        yield from _place(body, method, None if operation == "cashout" else amount)
     yield from _addresses(operation, body, method, loopback)
     if operation == "cashout":
         yield from _bank_details(body.get("bank_details"))
+
+
+def _thousands(amount: Any) -> Iterator[Problem]:
+    """Text such as "50.000", which is fifty thousand in Bogotá and fifty to a computer."""
+    whole, _, after = amount.partition(".") if isinstance(amount, str) else ("", "", "")
+    if len(after) > 2 and after.isdigit() and not after.strip("0"):
+        yield Problem(
+            "amount",
+            f"{amount[:40]!r} has {len(after)} digits after the point, which marks decimals.",
+            f'Write "{whole}{after}" or "{whole}.00", whichever you mean.',
+        )
 
 
 def _unknown_names(body: Mapping[str, Any], model: type[_Request]) -> Iterator[Problem]:

@@ -1,6 +1,6 @@
 """Reports: notebooks with parameters, run by papermill and read as HTML without code."""
 
-from pay88kit.reports.daily import by_hour, by_method, daily_summary, first_line
+from pay88kit.reports.daily import by_hour, by_method, daily_summary, first_line, merchant_of
 from pay88kit.reports.days import Day, ReportError, day_of
 from pay88kit.reports.run import Parameter, ReportFailed, Result, names, parameters, run
 
@@ -15,6 +15,7 @@ __all__ = [
     "daily_summary",
     "day_of",
     "first_line",
+    "merchant_of",
     "names",
     "parameters",
     "run",

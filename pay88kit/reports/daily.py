@@ -13,11 +13,17 @@ from pay88kit.display import grid_html
 from pay88kit.errors import needs
 from pay88kit.frames import MONEY
 from pay88kit.reports.days import Day
+from pay88kit.sandbox.world import DEFAULT_MERCHANT
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SIMULATED = "Simulated data, not 88Pay"
+
+
+def merchant_of(config: Config, merchant_id: str) -> str:
+    """The merchant that was asked for, else the configured one, else the local sandbox's."""
+    return merchant_id or config.merchant_id or DEFAULT_MERCHANT
 
 
 def first_line(config: Config, merchant_id: str, period: Day) -> str:

@@ -48,7 +48,7 @@ def day_of(merchant_id: str, day: str, timezone: str = "") -> Day:
         raise ReportError(f"day: {day!r} is no date. Write it as 2026-01-15.") from None
     try:
         tz = ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError):
+    except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ReportError(
             f"timezone: {zone!r} is unknown. Use an IANA name such as America/Bogota."
         ) from None

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from pay88kit import money
@@ -21,7 +23,7 @@ from pay88kit.sandbox.limits import lifted_headers, untouched_headers
 from pay88kit.sandbox.reply import Ask, Reply, error, success
 from pay88kit.sandbox.world import Merchant, Transaction, World, as_text
 
-MASKED = ("access_token", "session_id")
+MASKED = ("access_token", "session_id", "api_key", "webhook_secret")
 BAD_TOKEN = "Invalid or expired token"  # noqa: S105 - 88Pay's message
 BAD_KEY = "Invalid API key or merchant ID"
 TOO_MANY = "Rate limit exceeded. Please try again later."
@@ -45,23 +47,51 @@ class Api:
     def answer(self, ask: Ask) -> Reply:
         """The answer to a request, which is then kept in the world's record of requests."""
         with self._world.lock:
-            reply = self._answer(ask)
+            reply = self._with_faults(ask)
             self._world.requests.append((self._world.clock.now(), ask, reply))
             return reply
 
-    def requests(self) -> list[dict[str, Any]]:
-        """What was asked and answered, oldest first, secrets masked."""
+    def _with_faults(self, ask: Ask) -> Reply:
+        """The answer, unless a fault meets this call."""
+        if not self._world.faults:
+            return self._answer(ask)
+        operation = ask.path.rsplit("/", 1)[-1]
+        faults = self._world.faults
+        known = ask.path in self._routes and ask.method == "POST"
+        chance = partial(self._world.ids.chance, "fault")
+        fault = next((f for f in faults if known and f.meets(operation, chance)), None)
+        if fault is None:
+            return self._answer(ask)
+        self._world.faults = [left for left in faults if not left.over]
+        if fault.kind == "status":
+            waiting = {"retry_after": fault.retry_after} if fault.status == 429 else {}
+            headers = {"Retry-After": str(fault.retry_after)} if waiting else {}
+            return error(fault.status, fault.message, headers, **waiting)
+        if fault.kind == "drop_before":
+            return Reply(0, b"", {}, lost=True)
+        reply = self._answer(ask)
+        if fault.kind == "latency":
+            return replace(reply, delay=float(fault.seconds))
+        if fault.kind == "drop_after":
+            return replace(reply, lost=True)
+        return replace(reply, body=reply.body[: len(reply.body) // 2])
+
+    def requests(self, last: int | None = None) -> list[dict[str, Any]]:
+        """What was asked and answered, or the last of it, oldest first, secrets masked."""
         with self._world.lock:
+            kept = list(self._world.requests)
+            newest = kept if last is None else kept[max(0, len(kept) - last) :]
             return [
                 {
                     "at": iso(at),
                     "method": ask.method,
                     "path": ask.path,
-                    "status_code": reply.status,
+                    # A lost answer reached nobody.
+                    "status_code": None if reply.lost else reply.status,
                     "request_body": _readable(ask.body),
-                    "response_body": _readable(reply.body),
+                    "response_body": None if reply.lost else _readable(reply.body),
                 }
-                for at, ask, reply in self._world.requests
+                for at, ask, reply in newest
             ]
 
     def _answer(self, ask: Ask) -> Reply:
@@ -143,14 +173,14 @@ class Api:
 
     def _payin(self, merchant: Merchant, ask: Ask, *, cash_only: bool) -> tuple[str, Any]:
         form = forms.read_payin(_body(ask), cash_only=cash_only)
-        transaction = self._create(merchant, form, "PAYIN")
+        transaction = self._create(merchant, form, "PAYIN", ask)
         return "Method processed", _common(transaction, form.amount) | self._way_to_pay(transaction)
 
     def _cashout(self, merchant: Merchant, ask: Ask) -> tuple[str, Any]:
         form = forms.read_payout(_body(ask), merchant.currency)
-        return "Method processed", _common(self._create(merchant, form, "PAYOUT"), form.amount)
+        return "Method processed", _common(self._create(merchant, form, "PAYOUT", ask), form.amount)
 
-    def _create(self, merchant: Merchant, form: forms.Form, flow: str) -> Transaction:
+    def _create(self, merchant: Merchant, form: forms.Form, flow: str, ask: Ask) -> Transaction:
         return self._world.create(
             merchant,
             form.method,
@@ -162,6 +192,7 @@ class Api:
             description=form.description,
             notification_url=form.notification_url,
             return_url=form.return_url,
+            session_id=ask.headers.get("x-session-id"),
         )
 
     def _way_to_pay(self, transaction: Transaction) -> dict[str, Any]:
@@ -169,10 +200,11 @@ class Api:
         method, address = transaction.method, self._address()
         if method.code in ("BANK_TRANSFER", "SPEI"):
             clabe = method.code == "SPEI"
+            digits = self._world.ids.text("account", 12, "0123456789")
             return {
                 "bank_details": {
                     "bank_name": "Banco de Prueba",
-                    "account_number": f"{64618 if clabe else 88}{transaction.serial:012}",
+                    "account_number": f"{64618 if clabe else 88}{digits}",
                     "account_type": "CLABE" if clabe else "CHECKING",
                     "holder_name": "88Pay (simulated)",
                     "identification": "900000088-1",
@@ -187,7 +219,7 @@ class Api:
             }
         if method.code == "USDT":
             return {
-                "deposit_address": "T" + self._world.ids.text("address", 33),
+                "deposit_address": transaction.deposit_address,
                 "network": "TRC20",
                 "qr_code_url": f"{address}/qr/{transaction.code}",
             }

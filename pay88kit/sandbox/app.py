@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +14,6 @@ with needs("server"):
     from starlette.concurrency import run_in_threadpool
     from starlette.requests import ClientDisconnect, Request
     from starlette.responses import Response
-    from starlette.routing import Route
 
 
 class _Endpoint:
@@ -23,6 +23,10 @@ class _Endpoint:
         self._handle = handle
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            # A websocket: refused before it opens.
+            await send({"type": "websocket.close", "code": 1000})
+            return
         request = Request(scope, receive)
         try:
             body = await _read(request)
@@ -43,8 +47,24 @@ class _Endpoint:
                 reply = self._handle(ask)
             else:
                 reply = await run_in_threadpool(self._handle, ask)
+        if reply.delay:
+            await asyncio.sleep(reply.delay)
+        if reply.lost:
+            await _hang_up(receive)
+            return
         content = b"" if request.method == "HEAD" else reply.body
         await Response(content, reply.status, reply.headers)(scope, receive, send)
+
+
+async def _hang_up(receive: Any) -> None:
+    """Close the connection without an answer, as a broken network would."""
+    # ASGI has no word for this; uvicorn's receive belongs to the object that has the connection.
+    connection = getattr(receive, "__self__", None)
+    if connection is None or not hasattr(connection, "transport"):
+        raise RuntimeError("Faults that drop an answer need uvicorn.")
+    connection.transport.abort()
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _read(request: Request) -> bytes | None:
@@ -59,4 +79,7 @@ async def _read(request: Request) -> bytes | None:
 
 def make_app(handle: Callable[[Ask], Reply]) -> Starlette:
     """The ASGI application around ``handle``."""
-    return Starlette(routes=[Route("/{path:path}", _Endpoint(handle))])
+    app = Starlette()
+    # Not a route for every path: one with a line break in it would match none.
+    app.router.default = _Endpoint(handle)
+    return app

@@ -10,10 +10,13 @@ import heapq
 import itertools
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, wait
+from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from pay88kit.errors import Pay88Error
 
 START = datetime(2026, 1, 15, 12, 0, 0, tzinfo=UTC)
 # Times that follow from the clock's, expiries for one, must still be times.
@@ -41,10 +44,18 @@ def iso(moment: datetime) -> str:
 class SandboxClock:
     """A clock with a schedule. ``manual`` clocks start at 2026-01-15T12:00:00Z."""
 
-    def __init__(self, *, manual: bool, lock: threading.RLock) -> None:
+    def __init__(
+        self,
+        *,
+        manual: bool,
+        lock: threading.RLock,
+        guard: AbstractContextManager[None],
+        moved: Callable[[], None],
+    ) -> None:
         self.manual = manual
-        self._lock = lock
+        self._lock = guard
         self._moved = threading.Condition(lock)
+        self._note_move = moved
         self._manual_now = START
         self._offset = timedelta(0)
         self._due: list[tuple[datetime, int, int, Action]] = []
@@ -73,8 +84,8 @@ class SandboxClock:
     def advance(self, seconds: float) -> list[dict[str, str]]:
         """Move forward by ``seconds``, running in order what falls due; returns what ran.
 
-        First waits for notification attempts that are under way, and returns when the attempts it
-        caused have ended.
+        First waits for notification attempts that are under way, for at most two seconds
+        (:data:`GRACE`), and returns when the attempts it caused have ended.
 
         Raises:
             ValueError: for a negative or unending time.
@@ -142,7 +153,17 @@ class SandboxClock:
             self._manual_now = max(self._manual_now, target)
         else:
             self._offset += max(timedelta(0), target - self.now())
+        self._note_move()
         self._moved.notify_all()
+
+    def state(self) -> dict[str, str]:
+        """What brings another clock to this one's time."""
+        return {"now": self._manual_now.isoformat(), "offset": str(self._offset.total_seconds())}
+
+    def restore(self, state: Mapping[str, str]) -> None:
+        """Go on from a kept state."""
+        self._manual_now = datetime.fromisoformat(state["now"])
+        self._offset = timedelta(seconds=float(state["offset"]))
 
     # -- the schedule
 
@@ -186,5 +207,8 @@ class SandboxClock:
             while not self._closed:
                 now = self.now()
                 while self._is_due(now):
-                    self._run_next()
+                    # Leaving the guard keeps what has changed, and sends.
+                    # A write that failed is made up for by the next one; time goes on.
+                    with suppress(Pay88Error), self._lock:
+                        self._run_next()
                 self._moved.wait((self._due[0][0] - now).total_seconds() if self._due else None)

@@ -18,9 +18,11 @@ from pay88kit.errors import Pay88Error
 from pay88kit.models.countries import CURRENCIES, CURRENCY_CODES
 from pay88kit.sandbox.api import Api
 from pay88kit.sandbox.clock import iso
+from pay88kit.sandbox.faults import read_fault
 from pay88kit.sandbox.forms import Fault
 from pay88kit.sandbox.ledger import Refused
 from pay88kit.sandbox.limits import LIMITS
+from pay88kit.sandbox.plans import Step, read_steps
 from pay88kit.sandbox.reply import Ask, Reply, as_json, error
 from pay88kit.sandbox.world import Conflict, Merchant, Transaction, World, as_text
 
@@ -46,14 +48,18 @@ class Control:
         self._add("POST", "clock", self._post_clock)
         self._add("GET", "transactions", self._get_transactions)
         self._add("GET", "transactions/{}", lambda ask, ref: _data(self.transaction(ref)))
-        for name, status in ACTIONS.items():
-            self._add("POST", f"transactions/{{}}/{name}", self._finisher(status))
+        for name in ACTIONS:
+            self._add("POST", f"transactions/{{}}/{name}", self._finisher(name))
         for name in ("settlements", "fees", "reserves"):
             self._add("POST", name, self._mover(name))
         self._add("POST", "scenarios/{}", self._post_scenario)
         self._add("GET", "webhooks", self._get_webhooks)
         self._add("POST", "webhooks/{}/resend", lambda ask, number: _data(self.resend(number)))
-        self._add("GET", "requests", lambda ask: _data(self._api.requests()))
+        self._add("POST", "deliveries", self._post_plan)
+        self._add("GET", "faults", lambda ask: _data(self.faults()))
+        self._add("POST", "faults", lambda ask: _data(self.fault(_fields(ask))))
+        self._add("DELETE", "faults", lambda ask: _data(self.clear_faults()))
+        self._add("GET", "requests", lambda ask: _data(self._api.requests(_count(ask))))
         self._add("POST", "reset", self._post_reset)
 
     # -- in Python
@@ -67,30 +73,32 @@ class Control:
         """What time it is, and whether the clock is manual."""
         return {"now": iso(self._world.clock.now()), "manual": self._world.clock.manual}
 
-    def transactions(self, merchant_id: str | None = None) -> list[Record]:
-        """All transactions, oldest first."""
+    def transactions(self, merchant_id: str | None = None, last: int | None = None) -> list[Record]:
+        """All transactions, or the last ones, oldest first."""
         with self._world.lock:
-            return [
-                transaction.record()
+            found = [
+                transaction
                 for transaction in self._world.transactions.values()
                 if merchant_id in (None, transaction.merchant_id)
             ]
+            return [transaction.record() for transaction in _last(found, last)]
 
     def transaction(self, reference: str) -> Record:
         """One transaction."""
         with self._world.lock:
             return self._transaction(reference).record()
 
-    def finish(self, reference: str, status: str) -> Record:
+    def finish(self, reference: str, status: str, *, expired: bool = False) -> Record:
         """End a pending transaction; returns when its first notification attempt has ended."""
         transaction = self._transaction(reference)
-        wait(self._world.finish(transaction, status))
+        wait(self._world.finish(transaction, status, expired=expired))
         return transaction.record()
 
-    def webhooks(self, reference: str | None = None) -> list[Record]:
-        """Every attempt to deliver a notification, oldest first."""
+    def webhooks(self, reference: str | None = None, last: int | None = None) -> list[Record]:
+        """Every attempt to deliver a notification, or the last ones, oldest first."""
         with self._world.lock:
-            return [a.record() for a in self._world.attempts if reference in (None, a.reference)]
+            found = [a for a in self._world.attempts if reference in (None, a.reference)]
+            return [attempt.record() for attempt in _last(found, last)]
 
     def resend(self, number: str | int) -> Record:
         """Send the notification of a delivery again; returns when the attempt has ended."""
@@ -101,14 +109,39 @@ class Control:
             transaction = self._transaction(known[str(number)].reference)
             last = max(a.number for a in known.values() if a.reference == transaction.reference)
             # One attempt: the retries of the first one go on as they were.
-            sent = self._world.notify(transaction, last + 1, retry=False)
+            sent = self._world.notify(transaction, last + 1, step=Step())
             record = self._world.attempts[-1].record
         wait(sent)
         return record()
 
+    def plan(self, reference: str, steps: Any) -> Record:
+        """Script a reference's notifications; returns when those that start now have ended."""
+        read = read_steps(steps)
+        transaction = self._transaction(reference)
+        wait(self._world.plan(transaction, read))
+        return {"reference": reference, "steps": [step.record() for step in read]}
+
+    def faults(self) -> list[Record]:
+        """The faults that still meet calls."""
+        with self._world.lock:
+            return [fault.record() for fault in self._world.faults if not fault.over]
+
+    def fault(self, fields: Mapping[str, Any]) -> Record:
+        """Make calls fail; see :class:`~pay88kit.sandbox.faults.Fault`."""
+        fault = read_fault(fields)
+        with self._world.lock:
+            self._world.faults.append(fault)
+            return fault.record()
+
+    def clear_faults(self) -> list[Record]:
+        """End every fault."""
+        with self._world.lock:
+            self._world.faults.clear()
+            return []
+
     def move(self, kind: str, amount: Decimal, merchant_id: str | None = None) -> Record:
         """A settlement, fees or reserves; returns the ledger's figures."""
-        if amount <= 0 or amount != round(amount, 2):
+        if amount <= 0 or not money.has_cents(amount):
             raise Fault(400, "amount: give an amount above zero with at most two decimals.")
         with self._world.lock:
             merchant = self._merchant(merchant_id)
@@ -118,6 +151,7 @@ class Control:
                 merchant.ledger.fees += money.to_cents(amount)
             else:
                 merchant.ledger.reserves += money.to_cents(amount)
+            self._world.changed(merchant)
             return {"merchant_id": merchant.merchant_id, **_figures(merchant)}
 
     def scenario(self, name: str, merchant_id: str | None = None) -> Record:
@@ -128,6 +162,7 @@ class Control:
             merchant = self._merchant(merchant_id)
             self._world.empty(merchant)
             SCENARIOS[name](self._world, merchant)
+            self._world.changed(merchant)
             return {"merchant_id": merchant.merchant_id, **_figures(merchant)}
 
     def set_merchant(self, fields: Mapping[str, Any]) -> tuple[int, Record]:
@@ -145,14 +180,13 @@ class Control:
                 merchant.ledger.credit_limit = money.to_cents(checked["credit_limit"])
             if "limits" in checked:
                 merchant.limit(checked["limits"])
+            self._world.changed(merchant)
             return (200 if known else 201), merchant.record()
 
     # -- over HTTP
 
     def answer(self, ask: Ask) -> Reply:
         """The answer to a request whose path begins with ``/_sandbox/``."""
-        if ask.headers.get("sec-fetch-site") == "cross-site" and ask.method != "GET":
-            return error(403, "origin: another site's page may not steer this sandbox.")
         path = ask.path.removeprefix("/_sandbox/")
         matches = [(m, handler, found) for m, p, handler in self._routes if (found := p(path))]
         for method, handler, found in matches:
@@ -193,13 +227,15 @@ class Control:
         return _data(self.clock() | {"ran": ran})
 
     def _get_transactions(self, ask: Ask) -> Reply:
-        return _data(self.transactions(ask.query.get("merchant_id")))
+        return _data(self.transactions(ask.query.get("merchant_id"), _count(ask)))
 
     def _get_webhooks(self, ask: Ask) -> Reply:
-        return _data(self.webhooks(ask.query.get("reference")))
+        return _data(self.webhooks(ask.query.get("reference"), _count(ask)))
 
-    def _finisher(self, status: str) -> Callable[..., Reply]:
-        return lambda ask, reference: _data(self.finish(reference, status))
+    def _finisher(self, name: str) -> Callable[..., Reply]:
+        return lambda ask, reference: _data(
+            self.finish(reference, ACTIONS[name], expired=name == "expire")
+        )
 
     def _mover(self, kind: str) -> Callable[..., Reply]:
         def post(ask: Ask) -> Reply:
@@ -207,6 +243,15 @@ class Control:
             return _data(self.move(kind, _number(fields, "amount"), _merchant_id(fields)))
 
         return post
+
+    def _post_plan(self, ask: Ask) -> Reply:
+        fields = _fields(ask)
+        for name in fields.keys() - {"reference", "steps"}:
+            raise Fault(400, f"{name[:40]}: unknown; use reference and steps.")
+        reference = fields.get("reference")
+        if not isinstance(reference, str):
+            raise Fault(400, "reference: give it as text.")
+        return _data(self.plan(reference, fields.get("steps")))
 
     def _post_scenario(self, ask: Ask, name: str) -> Reply:
         return _data(self.scenario(name, _merchant_id(_fields(ask))))
@@ -293,6 +338,20 @@ def _figures(merchant: Merchant) -> Record:
     return {name: as_text(getattr(ledger, name)) for name in names}
 
 
+def _last(found: list[Any], last: int | None) -> list[Any]:
+    return found if last is None else found[max(0, len(found) - last) :]
+
+
+def _count(ask: Ask) -> int | None:
+    """How many of the newest are asked for, by ``?last=``; None for all."""
+    text = ask.query.get("last")
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise Fault(400, "last: give a whole number, 0 or more.")
+    return int(text)
+
+
 def _data(content: Any) -> Reply:
     return as_json(200, {"data": content})
 
@@ -355,9 +414,7 @@ def _merchant_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
         raise Fault(400, "suspended: give true or false.")
     if "credit_limit" in checked:
         checked["credit_limit"] = _number(checked, "credit_limit")
-        if checked["credit_limit"] < 0 or checked["credit_limit"] != round(
-            checked["credit_limit"], 2
-        ):
+        if checked["credit_limit"] < 0 or not money.has_cents(checked["credit_limit"]):
             raise Fault(400, "credit_limit: give 0 or more, with at most two decimals.")
     if "limits" in fields:
         checked["limits"] = _limits(fields["limits"])
@@ -374,7 +431,7 @@ def _limits(value: Any) -> dict[str, tuple[int, int]] | None:
     for family, bounds in value.items():
         if not isinstance(bounds, list | tuple) or len(bounds) != 2:
             raise fault
-        if any(isinstance(b, bool) or not isinstance(b, int) or b < 0 for b in bounds):
+        if any(isinstance(b, bool) or not isinstance(b, int) or b < 1 for b in bounds):
             raise fault
         merged[family] = (bounds[0], bounds[1])
     return merged

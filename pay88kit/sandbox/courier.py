@@ -104,10 +104,13 @@ class Courier:
     def _running_loop(self) -> asyncio.AbstractEventLoop:
         with self._lock:
             if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                threading.Thread(
-                    target=self._loop.run_forever, name="pay88-courier", daemon=True
-                ).start()
+                self._loop = loop = asyncio.new_event_loop()
+
+                def run() -> None:
+                    loop.run_forever()
+                    loop.close()
+
+                threading.Thread(target=run, name="pay88-courier", daemon=True).start()
             return self._loop
 
     def close(self) -> None:
@@ -119,8 +122,10 @@ class Courier:
 
         async def end() -> None:
             # Whoever waits for an attempt goes on.
-            for attempt in asyncio.all_tasks() - {asyncio.current_task()}:
+            attempts = asyncio.all_tasks() - {asyncio.current_task()}
+            for attempt in attempts:
                 attempt.cancel()
+            await asyncio.gather(*attempts, return_exceptions=True)
             if self._client is not None:
                 await self._client.aclose()
                 self._client = None

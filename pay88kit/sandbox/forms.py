@@ -10,13 +10,20 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
+from pay88kit import money
 from pay88kit.errors import Pay88Error
 from pay88kit.models.countries import CURRENCIES, CURRENCY_CODES
 from pay88kit.models.methods import CATEGORIES, METHODS, Method
+
+CASH_METHODS = ("CASH", "OXXO")
+PAYOUT_METHODS = ("BANK_TRANSFER",)
+BANK_FIELDS = ("bank_name", "account_number", "account_type", "holder_name", "identification")
+DESCRIPTION_LENGTH = 255
 
 
 class Fault(Pay88Error):
@@ -49,7 +56,7 @@ def read_payin(body: Any, *, cash_only: bool) -> Form:
     """
     fields = _object(body)
     _one_of(fields, "flow", ("PAYIN",))
-    method = METHODS[_one_of(fields, "method_code", ("CASH", "OXXO") if cash_only else METHODS)]
+    method = METHODS[_one_of(fields, "method_code", CASH_METHODS if cash_only else METHODS)]
     form = _common(fields, method)
     if not method.available_in(form.country):
         raise Fault(
@@ -74,11 +81,11 @@ def read_payout(body: Any, own_currency: str) -> Form:
     """
     fields = _object(body)
     _one_of(fields, "flow", ("PAYOUT",))
-    form = _common(fields, METHODS[_one_of(fields, "method_code", ("BANK_TRANSFER",))])
+    form = _common(fields, METHODS[_one_of(fields, "method_code", PAYOUT_METHODS)])
     details = fields.get("bank_details")
     if not isinstance(details, Mapping):
         raise Fault(400, "bank_details: an object with the recipient's account is required.")
-    for name in ("bank_name", "account_number", "account_type", "holder_name", "identification"):
+    for name in BANK_FIELDS:
         _text(details, name, "bank_details.")
     if form.currency != own_currency:
         raise Fault(422, f"currency: payouts of this merchant are in {own_currency}.")
@@ -97,8 +104,8 @@ def _common(fields: Mapping[str, Any], method: Method) -> Form:
     if country not in CURRENCIES:
         raise Fault(400, "country: unknown; use an ISO 3166-1 alpha-3 code such as COL.")
     description = _text(fields, "description")
-    if len(description) > 255:
-        raise Fault(400, "description: too long; use 1 to 255 characters.")
+    if len(description) > DESCRIPTION_LENGTH:
+        raise Fault(400, f"description: too long; use 1 to {DESCRIPTION_LENGTH} characters.")
     customer_id = _text(fields, "customer_id")
     notification_url = _text(fields, "notification_url")
     if not _is_reachable(notification_url):
@@ -127,7 +134,7 @@ def _text(fields: Mapping[str, Any], name: str, where: str = "") -> str:
     value = fields.get(name)
     if not isinstance(value, str) or not value.strip():
         raise Fault(400, f"{where}{name}: required; send it as text that is not empty.")
-    if any("\ud800" <= char <= "\udfff" for char in value):
+    if not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value):
         raise Fault(400, f"{where}{name}: half a character; send valid Unicode text.")
     return value
 
@@ -146,7 +153,7 @@ def _amount(fields: Mapping[str, Any]) -> Decimal:
     amount = Decimal(value)
     if not 0 < amount < Decimal(10) ** 16:
         raise Fault(400, "amount: out of range; send a number above zero with at most 16 digits.")
-    if amount != round(amount, 2):
+    if not money.has_cents(amount):
         raise Fault(400, "amount: too many decimals; send at most two.")
     return amount
 
@@ -160,6 +167,7 @@ def _currency_fits(form: Form) -> None:
         )
 
 
+@lru_cache(256)
 def _is_web(value: Any) -> bool:
     if not isinstance(value, str) or not re.fullmatch(r"https?://[^\s/]\S*", value):
         return False
@@ -170,6 +178,7 @@ def _is_web(value: Any) -> bool:
         return False
 
 
+@lru_cache(256)
 def _is_reachable(url: str) -> bool:
     """Public https, or loopback of this machine."""
     if not _is_web(url):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import random
+import hashlib
 import string
 import uuid
 
@@ -10,27 +10,39 @@ LETTERS = string.ascii_uppercase + string.digits
 
 
 class Ids:
-    """One stream of random numbers per kind of id, so that one kind does not move another."""
+    """A numbered draw for each kind of id, so that one kind does not move another.
 
-    def __init__(self, seed: int | str) -> None:
+    ``drawn`` counts the draws; with it, a sandbox that is started again goes on where it stopped.
+    """
+
+    def __init__(self, seed: int | str, drawn: dict[str, int] | None = None) -> None:
         self._seed = seed
-        self._streams: dict[str, random.Random] = {}
+        self.drawn = dict(drawn or {})
 
-    def stream(self, kind: str) -> random.Random:
-        """The stream for ``kind``."""
-        if kind not in self._streams:
-            # Reproducible on purpose; nothing here protects anything.
-            self._streams[kind] = random.Random(f"pay88kit:{self._seed}:{kind}")  # noqa: S311
-        return self._streams[kind]
+    def raw(self, kind: str, length: int) -> bytes:
+        """``length`` bytes that look random. Reproducible on purpose: they protect nothing."""
+        number = self.drawn.get(kind, 0)
+        self.drawn[kind] = number + 1
+        name = f"pay88kit:{self._seed}:{kind}:{number}"
+        return hashlib.shake_256(name.encode()).digest(length)
 
     def text(self, kind: str, length: int, alphabet: str = LETTERS) -> str:
         """``length`` characters out of ``alphabet``."""
-        return "".join(self.stream(kind).choices(alphabet, k=length))
+        number = int.from_bytes(self.raw(kind, 2 * length))
+        characters = []
+        for _ in range(length):
+            number, place = divmod(number, len(alphabet))
+            characters.append(alphabet[place])
+        return "".join(characters)
 
     def uuid(self, kind: str) -> str:
         """A version 4 UUID."""
-        return str(uuid.UUID(int=self.stream(kind).getrandbits(128), version=4))
+        return str(uuid.UUID(bytes=self.raw(kind, 16), version=4))
 
     def nonce(self, kind: str) -> bytes:
         """Twelve bytes, as AES-GCM takes them."""
-        return self.stream(kind).randbytes(12)
+        return self.raw(kind, 12)
+
+    def chance(self, kind: str) -> float:
+        """A number from 0 up to 1."""
+        return int.from_bytes(self.raw(kind, 6)) / 2**48

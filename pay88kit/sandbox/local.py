@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from pay88kit import money
 from pay88kit.config import BASE_URLS, Config
+from pay88kit.errors import WrongUse
+from pay88kit.sandbox import console
 from pay88kit.sandbox.api import Api
 from pay88kit.sandbox.clock import SandboxClock
 from pay88kit.sandbox.control import Control
 from pay88kit.sandbox.courier import Courier
 from pay88kit.sandbox.limits import LIMITS
 from pay88kit.sandbox.links import BrowserLink
+from pay88kit.sandbox.origin import is_foreign
 from pay88kit.sandbox.pages import Pages
-from pay88kit.sandbox.reply import Ask, Reply, error
+from pay88kit.sandbox.reply import Ask, Reply, as_json, error
+from pay88kit.sandbox.store import Store, StoreFailed
 from pay88kit.sandbox.world import DEFAULT_MERCHANT, World
 from pay88kit.serving import Server
 
@@ -38,6 +44,13 @@ class Sandbox:
         clock: ``"manual"`` moves only when told (:attr:`clock`), ``"real"`` runs.
         control: whether the control side answers over HTTP.
         deliver_anywhere: whether notifications leave this machine. Only for your own addresses.
+        db: a file that keeps everything, so that a sandbox which is started again, even after it
+            was killed, goes on where it stopped; its seed counts then. By default nothing is kept.
+        transaction_ids: what a notification's ``transaction_id`` is, which 88Pay does not document:
+            ``"operation"``, an id of its own, or ``"session"``, that of the create.
+
+    Raises:
+        StoreUnusable: ``db`` is something else's file, damaged, or in use.
     """
 
     def __init__(
@@ -48,12 +61,26 @@ class Sandbox:
         clock: str = "manual",
         control: bool = True,
         deliver_anywhere: bool = False,
+        db: Path | str | None = None,
+        transaction_ids: str = "operation",
     ) -> None:
         if clock not in ("manual", "real"):
             raise ValueError(f'clock: {clock!r} is unknown. Use "manual" or "real".')
+        if transaction_ids not in ("operation", "session"):
+            raise ValueError(
+                f'transaction_ids: {transaction_ids!r} is unknown. Use "operation" or "session".'
+            )
+        self._store = None if db is None else Store(db)
         self._courier = Courier(anywhere=deliver_anywhere)
         merged = None if limits is None else {**LIMITS, **limits}
-        self._world = World(seed, limits=merged, manual=clock == "manual", courier=self._courier)
+        self._world = World(
+            seed,
+            limits=merged,
+            manual=clock == "manual",
+            courier=self._courier,
+            store=self._store,
+            session_ids=transaction_ids == "session",
+        )
         self._address = BASE_URLS["local"]
         self._api = Api(self._world, lambda: self._address)
         self._control = Control(self._world, self._api)
@@ -89,13 +116,33 @@ class Sandbox:
 
     def handle(self, ask: Ask) -> Reply:
         """Answer a request, whichever way it came."""
-        if ask.path.startswith("/_sandbox/"):
+        try:
+            return self._handle(ask)
+        except StoreFailed as failed:
+            # Not kept, so not acknowledged.
+            return error(503, str(failed))
+
+    def _handle(self, ask: Ask) -> Reply:
+        if not ask.path.startswith("/api/") and is_foreign(ask):
+            return error(403, "origin: another site's page may not change anything here.")
+        if ask.path.startswith(console.HOME) or ask.path == console.HOME.rstrip("/"):
             if not self._has_control and ask.path != "/_sandbox/health":
                 return error(404, "path: this sandbox was started without its control side.")
+            if console.serves(ask.path):
+                return console.answer(ask)
             return self._control.answer(ask)
         if self._pages.serves(ask.path):
             return self._pages.answer(ask)
+        if ask.path == "/openapi.json":
+            return self._describe(ask)
         return self._api.answer(ask)
+
+    def _describe(self, ask: Ask) -> Reply:
+        if ask.method != "GET":
+            return error(405, "method: use GET.", {"Allow": "GET"})
+        from pay88kit.sandbox.openapi import document  # a sandbox that nobody asks starts without
+
+        return as_json(200, document(self._address, control=self._has_control))
 
     def operation_id(self) -> str:
         """An id for the client's next operation, from the seed."""
@@ -104,17 +151,20 @@ class Sandbox:
 
     # -- what customers, banks and time do
 
-    def complete(self, reference: str) -> dict[str, Any]:
-        """The customer pays, or the bank pays out. Returns after the first notification attempt."""
-        return self._control.finish(reference, "COMPLETED")
+    def complete(self, reference: Any) -> dict[str, Any]:
+        """The customer pays, or the bank pays out. Returns after the first notification attempt.
 
-    def reject(self, reference: str) -> dict[str, Any]:
+        Here and below, ``reference`` may also be the answer that carries it.
+        """
+        return self._control.finish(_reference(reference), "COMPLETED")
+
+    def reject(self, reference: Any) -> dict[str, Any]:
         """The customer declines, or the bank refuses. Returns after the first attempt."""
-        return self._control.finish(reference, "REJECTED")
+        return self._control.finish(_reference(reference), "REJECTED")
 
-    def expire(self, reference: str) -> dict[str, Any]:
+    def expire(self, reference: Any) -> dict[str, Any]:
         """The time to pay is over: REJECTED. Returns after the first attempt."""
-        return self._control.finish(reference, "REJECTED")
+        return self._control.finish(_reference(reference), "REJECTED", expired=True)
 
     def settle(self, amount: int | str | Decimal, merchant_id: str | None = None) -> dict[str, Any]:
         """Move available funds to the merchant's bank."""
@@ -139,6 +189,34 @@ class Sandbox:
         """
         return self._control.scenario(name, merchant_id)
 
+    def fault(self, operation: str, kind: str, **fields: Any) -> dict[str, Any]:
+        """Make calls fail on purpose.
+
+        Args:
+            operation: ``token``, ``charges``, ``cash``, ``cashout-bank-transfer``, ``balance``, or
+                ``*`` for all.
+            kind: ``status``, ``latency``, ``drop_before`` (not accepted), ``drop_after`` (accepted,
+                and the answer is lost) or ``malformed``.
+            fields: ``times`` (1; None for all), ``rate`` (0 to 1, from the seed), ``sequence`` (of
+                ``"fail"`` and ``"pass"``); ``status``, ``message``, ``retry_after``; ``seconds``.
+        """
+        return self._control.fault(_as_json({"operation": operation, "kind": kind, **fields}))
+
+    def clear_faults(self) -> None:
+        """End every fault."""
+        self._control.clear_faults()
+
+    def plan(self, reference: Any, steps: list[dict[str, Any]]) -> dict[str, Any]:
+        """Script a transaction's notifications; see :class:`~pay88kit.sandbox.plans.Step`.
+
+        The plan starts when the transaction becomes final, or now if it is.
+        """
+        return self._control.plan(_reference(reference), _as_json(steps))
+
+    def reset(self, seed: int | None = None) -> None:
+        """Begin again, as new."""
+        self._world.reset(self._world.seed if seed is None else seed)
+
     def merchant(self, **fields: Any) -> dict[str, Any]:
         """Make a merchant, or change a known one: ``merchant_id``, ``country``, ``currency``,
         ``credit_limit``, ``suspended``, ``limits``."""
@@ -150,13 +228,17 @@ class Sandbox:
         """All transactions, status included."""
         return self._control.transactions(merchant_id)
 
-    def transaction(self, reference: str) -> dict[str, Any]:
+    def transaction(self, reference: Any) -> dict[str, Any]:
         """One transaction."""
-        return self._control.transaction(reference)
+        return self._control.transaction(_reference(reference))
 
-    def webhooks(self, reference: str | None = None) -> list[dict[str, Any]]:
+    def merchants(self) -> list[dict[str, Any]]:
+        """Its merchants, with their keys."""
+        return self._control.merchants()
+
+    def webhooks(self, reference: Any = None) -> list[dict[str, Any]]:
         """Every attempt to deliver a notification."""
-        return self._control.webhooks(reference)
+        return self._control.webhooks(None if reference is None else _reference(reference))
 
     def resend(self, delivery_id: int) -> dict[str, Any]:
         """Send a notification again. Returns after the attempt."""
@@ -203,6 +285,19 @@ class Sandbox:
         kind, code = address.rsplit("/", 2)[-2:]
         return BrowserLink(f"Open the page of {charge.reference}", self._view(), f"/{kind}/{code}")
 
+    def show_console(self) -> BrowserLink:
+        """A link to the console, for the browser that shows this notebook.
+
+        The console shows transactions, notifications and requests as they come, and moves the
+        clock.
+
+        Raises:
+            WrongUse: this sandbox was started without its control side.
+        """
+        if not self._has_control:
+            raise WrongUse("The console needs the control side: Sandbox(control=True).")
+        return BrowserLink("Open the sandbox's console", self._view(), console.HOME)
+
     def _view(self) -> int:
         """The port of a server for this notebook's links; addresses in answers stay as they are."""
         with self._viewer_lock:
@@ -217,6 +312,8 @@ class Sandbox:
         if self._viewer is not None:
             self._viewer.close()
             self._viewer = None
+        if self._store is not None:
+            self._store.close()
 
     def __enter__(self) -> Sandbox:
         return self
@@ -229,6 +326,16 @@ class Sandbox:
         return (
             f"Sandbox(seed={self._world.seed}, clock={kind}, {self.clock.now():%Y-%m-%dT%H:%M:%SZ})"
         )
+
+
+def _reference(given: Any) -> str:
+    """A reference, or the one that an answer carries."""
+    return str(getattr(given, "reference", given))
+
+
+def _as_json(value: Any) -> Any:
+    """Python's numbers as they come out of a request's body."""
+    return money.loads(json.dumps(value, default=str))
 
 
 _shared: Sandbox | None = None

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.resources import files
 from typing import Any
 
 from pay88kit import money
 
 MAX_BODY = 64 * 1024
+
+_SAFE = {"X-Content-Type-Options": "nosniff"}
 
 
 @dataclass(frozen=True)
@@ -32,11 +35,13 @@ class Ask:
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer."""
+    """An answer. A fault may keep it back for ``delay`` real seconds, or lose it on its way."""
 
     status: int
     body: bytes
     headers: dict[str, str]
+    delay: float = 0.0
+    lost: bool = False
 
 
 def as_json(status: int, content: Any, headers: Mapping[str, str] | None = None) -> Reply:
@@ -62,16 +67,43 @@ def error(
     return as_json(status, envelope, headers)
 
 
-def page(text: str, status: int = 200) -> Reply:
-    """A web page. It loads nothing from elsewhere, and says so to the browser."""
-    policy = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'"
+def page(text: str, status: int = 200, *, style: str = "'none'", script: bool = False) -> Reply:
+    """A web page. It loads nothing from elsewhere, and says so to the browser.
+
+    ``style`` is the policy's source of styles; with ``script`` the page may run files that are
+    served beside it. Code and styles inside attributes never run.
+    """
+    policy = {
+        "default-src": "'none'",
+        "style-src": style,
+        "script-src": "'self'" if script else "'none'",
+        "connect-src": "'self'" if script else "'none'",
+        "form-action": "'self'",
+        "base-uri": "'none'",
+        # A notebook behind the same proxy may show the page; a stranger's site may not.
+        "frame-ancestors": "'self'",
+    }
     return Reply(
         status,
         text.encode(),
-        {
+        _SAFE
+        | {
             "Content-Type": "text/html; charset=utf-8",
-            "Content-Security-Policy": policy,
-            "Referrer-Policy": "no-referrer",
-            "X-Content-Type-Options": "nosniff",
+            "Cache-Control": "no-store",
+            "Content-Security-Policy": "; ".join(f"{k} {v}" for k, v in policy.items()),
+            # Not "no-referrer": with that, browsers send forms with the origin "null".
+            "Referrer-Policy": "same-origin",
         },
+    )
+
+
+def asset(ask: Ask, name: str) -> Reply:
+    """A script or style of the package's folder ``static``."""
+    if ask.method not in ("GET", "HEAD"):
+        return error(405, "method: use GET.", {"Allow": "GET"})
+    kind = {"js": "text/javascript", "css": "text/css"}[name.rsplit(".", 1)[1]]
+    return Reply(
+        200,
+        files(__package__).joinpath("static", name).read_bytes(),
+        _SAFE | {"Content-Type": f"{kind}; charset=utf-8", "Cache-Control": "no-cache"},
     )

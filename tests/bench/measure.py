@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from statistics import median
 
@@ -53,13 +53,20 @@ class Row:
 HEADER = ["what", "figure", "against", "figure", "ratio", "goal", "reached"]
 
 
+def in_turns(works: Mapping[str, Callable[[], float]], rounds: int = ROUNDS) -> dict[str, float]:
+    """The median of each, taken in turns: A B C A B C … . A first turn of each is not counted."""
+    for work in works.values():
+        work()
+    taken = [{name: work() for name, work in works.items()} for _ in range(rounds)]
+    return {name: median(turn[name] for turn in taken) for name in works}
+
+
 def side_by_side(
     first: Callable[[], float], second: Callable[[], float], rounds: int = ROUNDS
 ) -> tuple[float, float]:
-    """The medians of both, taken in turns: A B A B … . A first turn of each is not counted."""
-    first(), second()
-    pairs = [(first(), second()) for _ in range(rounds)]
-    return median(a for a, _ in pairs), median(b for _, b in pairs)
+    """The medians of both, taken in turns."""
+    medians = in_turns({"first": first, "second": second}, rounds)
+    return medians["first"], medians["second"]
 
 
 def rate(work: Callable[[], object], count: int) -> float:

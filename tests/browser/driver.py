@@ -102,6 +102,33 @@ async () => {
     window.notebook = null;
 }
 """
+# Texts whose contrast with what is behind them is below 4.5 to 1 (WCAG AA).
+LOW_CONTRAST = """
+() => {
+    const parts = color => color.match(/[\\d.]+/g).map(Number);
+    const light = color => {
+        const [r, g, b] = parts(color).map(c => c / 255)
+            .map(c => c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    const behind = node => {
+        for (let at = node; at; at = at.parentElement) {
+            const color = getComputedStyle(at).backgroundColor;
+            if (parts(color)[3] !== 0) return color;
+        }
+        return 'rgb(255, 255, 255)';
+    };
+    const low = [];
+    for (const node of document.querySelectorAll('body *')) {
+        const own = [...node.childNodes].some(n => n.nodeType === 3 && n.data.trim());
+        if (!own || !node.checkVisibility()) continue;
+        const [a, b] = [light(getComputedStyle(node).color), light(behind(node))];
+        const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+        if (ratio < 4.5) low.push(`${node.textContent.trim()}: ${ratio.toFixed(1)}`);
+    }
+    return low;
+}
+"""
 
 
 @dataclass

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
-from driver import PHONE, WIDE
-from playwright.sync_api import BrowserContext, Page, expect
+from driver import LOW_CONTRAST, PHONE, WIDE
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from pay88kit import Pay88, Sandbox
 
@@ -40,6 +42,10 @@ def client(sandbox: Sandbox) -> Iterator[Pay88]:
 
 def checkout(client: Pay88, **fields: Any) -> Any:
     return client.charge(method_code="PSE", **(ORDER | fields))
+
+
+def by_card(client: Pay88, **fields: Any) -> Any:
+    return client.charge(method_code="CARDS", **(ORDER | fields))
 
 
 def voucher(client: Pay88, **fields: Any) -> Any:
@@ -159,8 +165,10 @@ def test_page_asks_no_other_host(
     page = open_page(context, charge)
     page.get_by_role("button", name=button).click()
     expect(page.get_by_text("COMPLETED")).to_be_visible()
-    # The page, the form and its answer; nothing beside them.
-    assert set(asked) == {address(charge)}
+    # The page, the form and its answer; nothing beside them but the script that copies.
+    script = urljoin(address(charge), "copy.js")
+    assert set(asked) - {script} == {address(charge)}
+    assert (script in asked) is (create is not checkout)
 
 
 def test_unknown_page(client: Pay88, context: BrowserContext) -> None:
@@ -169,3 +177,108 @@ def test_unknown_page(client: Pay88, context: BrowserContext) -> None:
     assert answer is not None
     assert answer.status == 404
     expect(page.get_by_role("heading", level=1)).to_have_text("Not found")
+
+
+# -- cards
+
+SUCCEEDS, DECLINED = "4242 4242 4242 4846", "4242 4242 4242 4341"
+
+
+def fill(page: Page, number: str, expiry: str = "12/29", cvv: str = "123") -> None:
+    page.get_by_label("Card number").fill(number)
+    page.get_by_label("Expiry").fill(expiry)
+    page.get_by_label("CVV").fill(cvv)
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(SUCCEEDS, "COMPLETED"), (DECLINED, "REJECTED")], ids=str
+)
+def test_customer_pays_by_card(
+    client: Pay88, sandbox: Sandbox, context: BrowserContext, number: str, status: str
+) -> None:
+    charge = by_card(client)
+    page = open_page(context, charge)
+    # The page itself says which numbers to type.
+    expect(page.get_by_text(number)).to_be_visible()
+    fill(page, number)
+    page.get_by_role("button", name="Pay").click()
+    expect(page.get_by_text(status)).to_be_visible()
+    assert sandbox.transaction(charge.reference)["status"] == status
+    expect(page.get_by_text("by webhook")).to_be_visible()
+    back = page.get_by_role("link", name="Back to the shop")
+    assert back.get_attribute("href") == ORDER["return_url"]
+
+
+def test_customer_types_a_real_card(client: Pay88, context: BrowserContext) -> None:
+    page = open_page(context, by_card(client), **PHONE)
+    fill(page, "4111 1111 1111 1111", "01/30", "999")
+    page.get_by_role("button", name="Pay").click()
+    number = page.get_by_label("Card number")
+    # The person stands where the mistake is, and hears what it is.
+    expect(number).to_be_focused()
+    expect(number).to_have_value("")
+    expect(number).to_have_accessible_description(re.compile(f"{SUCCEEDS}.*{DECLINED}"))
+    expect(page.get_by_role("alert")).to_be_visible()
+    for name in ("Expiry", "CVV"):
+        expect(page.get_by_label(name)).to_have_value("")
+    assert "4111" not in page.content()
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= PHONE["width"]
+    fill(page, SUCCEEDS)
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("COMPLETED")).to_be_visible()
+
+
+def test_customer_pays_by_card_and_keyboard(client: Pay88, context: BrowserContext) -> None:
+    page = open_page(context, by_card(client))
+    for text in (SUCCEEDS, "12/29", "123"):
+        page.keyboard.press("Tab")
+        page.keyboard.type(text)
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Pay")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("COMPLETED")).to_be_visible()
+
+
+def test_customer_comes_too_late(client: Pay88, sandbox: Sandbox, context: BrowserContext) -> None:
+    page = open_page(context, by_card(client))
+    fill(page, SUCCEEDS)
+    sandbox.clock.advance(3_600)
+    page.get_by_role("button", name="Pay").click()
+    expect(page.get_by_text("has expired")).to_be_visible()
+    expect(page.get_by_text("REJECTED")).to_be_visible()
+
+
+# -- vouchers and transfers
+
+
+@pytest.mark.parametrize(
+    ("create", "field", "label"),
+    [(voucher, "payment_code", "Payment code"), (qr, "deposit_address", "Deposit address")],
+)
+def test_customer_copies_the_code(
+    client: Pay88, context: BrowserContext, create: Any, field: str, label: str
+) -> None:
+    charge = create(client)
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = open_page(context, charge)
+    expect(page.get_by_text(getattr(charge, field), exact=True)).to_be_visible()
+    copy = page.get_by_role("button", name=f"Copy: {label}")
+    copy.click()
+    expect(copy).to_have_text("Copied")
+    assert page.evaluate("() => navigator.clipboard.readText()") == getattr(charge, field)
+
+
+def test_the_qr_code_is_drawn_large_enough(client: Pay88, context: BrowserContext) -> None:
+    page = open_page(context, qr(client), **PHONE)
+    box = page.get_by_role("img", name="QR code of the deposit address").bounding_box()
+    assert box is not None
+    assert 180 < box["width"] == pytest.approx(box["height"], abs=1)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("create", [by_card, voucher, qr])
+def test_text_can_be_read(client: Pay88, browser: Browser, create: Any, scheme: Any) -> None:
+    page = browser.new_page(color_scheme=scheme)
+    page.goto(address(create(client)))
+    assert page.evaluate(LOW_CONTRAST) == []
+    page.close()
