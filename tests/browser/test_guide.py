@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from driver import Lab
-from playwright.sync_api import Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from pay88kit import places
 
@@ -21,9 +21,12 @@ NOTEBOOKS = sorted(
 BROKEN = ("Error displaying widget", "Loading widget", "Traceback (most recent call last)")
 
 
-def test_it_opens_on_the_first_page(lab: Lab) -> None:
-    expect(lab.panel.get_by_role("heading", level=1)).to_contain_text("Start here")
-    assert lab.page.url.endswith(f"/lab/tree/{START}")
+def test_it_opens_on_the_first_page(lab: Lab, context: BrowserContext) -> None:
+    page = context.new_page()
+    page.goto(f"{lab.url}/?token={lab.token}")
+    heading = page.locator(".jp-NotebookPanel:visible").get_by_role("heading", level=1)
+    expect(heading).to_contain_text("Start here", timeout=30_000)
+    assert page.url.endswith(f"/tree/{START}")
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
