@@ -216,6 +216,8 @@ def _balance(args: argparse.Namespace) -> int:
         if client.config.environment == "local" and not args.json:
             print("Simulated data, not 88Pay")
     print(money.dumps(balance.raw) if args.json else balance)
+    if books is not None and not args.json:
+        print(f"Saved in {books!r}")
     return 0
 
 

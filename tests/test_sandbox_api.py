@@ -36,6 +36,7 @@ from support import (
 )
 
 from pay88kit import Sandbox
+from pay88kit.sandbox.limits import LIMITS
 
 START = int(datetime(2026, 1, 15, 12, 0, 0, tzinfo=UTC).timestamp())
 UUID4 = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
@@ -946,3 +947,18 @@ def test_a_token_of_one_door_opens_the_other(sandbox: Sandbox) -> None:
         inside = Caller(in_process(sandbox), MERCHANT, "unused")
         answer = inside.post(BALANCE, headers=headers, params={"id": MERCHANT})
         assert answer.status_code == 200
+
+
+def test_every_answer_carries_the_rate_limit_headers() -> None:
+    for limits, shown in ((LIMITS, "60"), (None, "1000000")):
+        with Sandbox(limits=limits) as sandbox:
+            http = in_process(sandbox)
+            for answer in (
+                http.get("/api/balance"),
+                http.post("/api/nothing"),
+                http.post("/api/balance"),
+            ):
+                assert answer.status_code in (404, 405, 401)
+                assert answer.headers["x-ratelimit-limit"] == shown
+                assert answer.headers["x-ratelimit-remaining"] == shown
+                assert "x-ratelimit-reset" in answer.headers

@@ -96,16 +96,20 @@ class Api:
 
     def _answer(self, ask: Ask) -> Reply:
         route = self._routes.get(ask.path)
-        if route is None:
-            return error(404, f"path: nothing at {ask.path[:200]}; see 88Pay's endpoints.")
-        if ask.method != "POST":
-            return error(405, "method: use POST.", {"Allow": "POST"})
-        family, handler = route
         now = self._world.clock.now()
+        if route is None:
+            nothing = f"path: nothing at {ask.path[:200]}; see 88Pay's endpoints."
+            # Every answer carries the headers; this one belongs to no family, so any will do.
+            return error(404, nothing, self._nobodys_headers("transactions"))
+        family, handler = route
+        if ask.method != "POST":
+            return error(
+                405, "method: use POST.", self._nobodys_headers(family) | {"Allow": "POST"}
+            )
         merchant = self._by_key(ask) if family == "token" else self._by_token(ask)
         if merchant is None:
             message = BAD_KEY if family == "token" else BAD_TOKEN
-            return error(401, message, untouched_headers(family, now))
+            return error(401, message, self._nobodys_headers(family))
         window = merchant.windows.get(family)
 
         def headers() -> dict[str, str]:
@@ -134,6 +138,11 @@ class Api:
         except Refused as refused:
             return error(422, str(refused), headers())
         return success(message, data, headers())
+
+    def _nobodys_headers(self, family: str) -> dict[str, str]:
+        """The rate-limit headers of an answer that belongs to no merchant."""
+        now = self._world.clock.now()
+        return lifted_headers(now) if self._world.limits is None else untouched_headers(family, now)
 
     # -- authentication
 
