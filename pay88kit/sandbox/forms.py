@@ -34,7 +34,7 @@ class Fault(Pay88Error):
         super().__init__(message)
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Form:
     """A create that passed the checks."""
 

@@ -14,7 +14,8 @@ MAX_BODY = 64 * 1024
 _SAFE = {"X-Content-Type-Options": "nosniff"}
 
 
-@dataclass(frozen=True)
+# Not frozen: each request makes one of each, and a frozen one takes three times as long to make.
+@dataclass(slots=True)
 class Ask:
     """A request. Header names are in small letters."""
 
@@ -33,7 +34,7 @@ class Ask:
         return money.loads(self.body)
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Reply:
     """An answer. A fault may keep it back for ``delay`` real seconds, or lose it on its way."""
 
