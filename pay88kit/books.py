@@ -292,7 +292,7 @@ class Books:
             "operation": operation,
             "key": key,
             "state": "sending",
-            "request": money.dumps(_canonical(body)),
+            "request": money.dumps(dict(body)),
             "created_at": now,
             "updated_at": now,
             "amount": _exact_or_none(body.get("amount")),
@@ -614,19 +614,11 @@ class Books:
 _COPIED = ("method_code", "currency", "country", "customer_id", "description")
 
 
-def _canonical(value: Any) -> Any:
-    """A body without what only its writing differs in: the order of fields, zeros at the end."""
-    if isinstance(value, Mapping):
-        return {name: _canonical(value[name]) for name in sorted(value)}
-    if isinstance(value, list | tuple):
-        return [_canonical(item) for item in value]
-    if isinstance(value, Decimal) and value.is_finite():
-        return int(value) if value == int(value) else value.normalize()
-    return value
-
-
 def _differences(first: str, second: str) -> list[str]:
-    """The fields in which two bodies differ. The webhook address may change: it is no order's."""
+    """The fields in which two bodies differ, whatever their order, and 1.50 being 1.5.
+
+    The webhook address may change: it is no order's.
+    """
     one, other = money.loads(first), money.loads(second)
     names = sorted((one.keys() | other.keys()) - {"notification_url"})
     missing = object()

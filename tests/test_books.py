@@ -757,3 +757,12 @@ def test_of_one_key_in_many_threads_one_is_sent(books: Books) -> None:
     assert len(results) == 8
     assert len(sent) == 1
     assert only(books.operations())["id"] == sent[0]
+
+
+def test_another_amount_is_another_body_whatever_the_programs_precision(books: Books) -> None:
+    from decimal import localcontext
+
+    with localcontext(prec=4):
+        create(books, key="order-1", body=BODY | {"amount": Decimal("1234567.10")})
+        with pytest.raises(KeyConflict, match="another amount"):
+            begin(books, "op-2", body=BODY | {"amount": Decimal("1234568.10")})

@@ -47,7 +47,6 @@ def _account(value: Any) -> Any:
 
 Text = Annotated[str | None, WrapValidator(_lenient)]
 Amount = Annotated[Decimal | None, WrapValidator(_lenient)]
-_MONEY = (Decimal | None,)
 Number = Annotated[int | None, WrapValidator(_lenient)]
 Account = Annotated[BankDetails | None, WrapValidator(_lenient), BeforeValidator(_account)]
 
@@ -85,11 +84,12 @@ class Answer(Shown, BaseModel):
         currency = record.get("currency")
         if "amount" in record:
             record.pop("currency", None)  # it stands behind the amount
-        amounts = {
-            name for name, field in type(self).model_fields.items() if field.annotation in _MONEY
-        }
+        known = type(self).model_fields
         return [
-            (name, money.show(value, currency) if name in amounts else _shown(value))
+            (name, money.show(value, currency))
+            # A decimal in a field that the kit does not know may be a rate.
+            if isinstance(value, Decimal) and name in known
+            else (name, _shown(value))
             for name, value in record.items()
         ]
 
@@ -100,7 +100,7 @@ class Answer(Shown, BaseModel):
 
 def _shown(value: Any) -> str:
     if isinstance(value, Decimal):
-        return f"{value:f}"  # a field that the kit does not know may be a rate
+        return f"{value:f}"
     if isinstance(value, Secret):
         return mask(value)
     if isinstance(value, BaseModel):
