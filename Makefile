@@ -7,7 +7,7 @@ STAMP := .venv/.pay88kit
 PIP_QUIET := --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup environment lab test report bench format notebooks docs pins
+.PHONY: help setup environment lab test report bench drill format notebooks docs pins
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -23,6 +23,9 @@ report: setup ## run the daily balance report on seeded data
 
 bench: setup ## measure: import, calls, the sandbox
 	@$(BIN)/python -m tests.bench
+
+drill: setup ## 2,000 orders under faults and SIGKILL, beside httpx-retries (DRILL_ARGS="--seeds 10")
+	@$(BIN)/python -m tests.drill $(DRILL_ARGS)
 
 format: setup ## format the code and mend what ruff can mend
 	@$(BIN)/ruff format

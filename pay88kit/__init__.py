@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pay88kit.client import AsyncPay88 as AsyncPay88
     from pay88kit.client import Pay88 as Pay88
     from pay88kit.config import Config as Config
+    from pay88kit.endpoint_check import check_endpoint as check_endpoint
     from pay88kit.errors import *  # noqa: F403
     from pay88kit.frames import to_frame as to_frame
     from pay88kit.inbox import Inbox as Inbox
@@ -39,6 +40,7 @@ _ROOMS = {
     "Pay88": "client",
     "Policy": "policy",
     "Sandbox": "sandbox",
+    "check_endpoint": "endpoint_check",
     "to_frame": "frames",
 }
 _ERRORS = (

@@ -38,9 +38,21 @@ VARIABLES = {
 
 
 class Secret(str):
-    """A string that shows only its ends in a repr; in use it is an ordinary string."""
+    """A string that shows only its ends in a repr; in use it is an ordinary string.
+
+    It is not pickled, and so does not reach a file or a queue inside of something that is.
+    """
 
     __slots__ = ()
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        raise TypeError("A secret is not pickled; read it where it is used.")
+
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Secret:
+        return self
 
     def __repr__(self) -> str:
         return f"'{mask(self)}'"
@@ -138,6 +150,9 @@ class Config(Shown):
         clock: Clock | None = None,
         origin: Any = None,
     ) -> None:
+        # First of all: an error below is raised with these names among its local variables.
+        api_key = Secret(api_key) if api_key else None
+        webhook_secret = Secret(webhook_secret) if webhook_secret else None
         dotenv = read_dotenv()
         environment = environment or _environment(dotenv)
         if environment not in BASE_URLS:
@@ -145,7 +160,7 @@ class Config(Shown):
                 f"environment: {environment!r} is unknown. Use 'local', 'sandbox' or 'production'."
             )
         # With a sandbox of its own, the surroundings have no say.
-        sources: list[Mapping[str, str]] = [] if origin is not None else [os.environ, dotenv]
+        sources: list[Mapping[str, str]] = [] if origin is not None else [_variables(), dotenv]
         base_url = base_url or _look_up("base_url", sources, local=False)
         # The embedded sandbox has its own credentials: a variable that is set for 88Pay's
         # must not reach it. A served one, named by its address, is given them.
@@ -157,14 +172,16 @@ class Config(Shown):
             # A key that was copied with its line break would break the header it travels in.
             return value.strip() if value else None
 
-        api_key = credential("api_key", api_key)
-        secret = credential("webhook_secret", webhook_secret)
+        def secret(name: str, given: str | None) -> Secret | None:
+            value = credential(name, given)
+            return Secret(value) if value else None
+
         values = {
             "environment": environment,
             "base_url": (base_url or BASE_URLS[environment]).rstrip("/"),
-            "api_key": Secret(api_key) if api_key else None,
+            "api_key": secret("api_key", api_key),
             "merchant_id": credential("merchant_id", merchant_id),
-            "webhook_secret": Secret(secret) if secret else None,
+            "webhook_secret": secret("webhook_secret", webhook_secret),
             "clock": clock or SystemClock(),
             "origin": origin,
         }
@@ -225,7 +242,8 @@ class Config(Shown):
 
     def _shown(self) -> dict[str, str | None]:
         names = ("environment", "base_url", "api_key", "merchant_id", "webhook_secret")
-        return {name: getattr(self, name) for name in names}
+        # None: a traceback of the constructor shows a Config that is not complete.
+        return {name: getattr(self, name, None) for name in names}
 
     def _rows(self) -> list[Row]:
         return [
@@ -260,6 +278,12 @@ def environment_is_set() -> bool:
     return bool((os.environ.get(name) or read_dotenv().get(name, "")).strip())
 
 
+def _variables() -> dict[str, str]:
+    """The kit's variables in the process environment, masked in every repr."""
+    names = [name for names in VARIABLES.values() for name in names]
+    return {name: Secret(os.environ[name]) for name in names if name in os.environ}
+
+
 def _look_up(name: str, sources: list[Mapping[str, str]], *, local: bool) -> str | None:
     variables = VARIABLES[name][:1] if local else VARIABLES[name]
     for source in sources:
@@ -287,12 +311,13 @@ def read_dotenv(start: Path | None = None) -> dict[str, str]:
     # An editor on Windows may have put a byte order mark in front.
     text = file.read_text(encoding="utf-8-sig", errors="replace")
     if "\x00" in text or "\ufffd" in text:
+        del text  # a traceback would show it
         raise ConfigError(f"{file}: is not UTF-8 text. Save it as UTF-8.")
     return _parse_dotenv(text)
 
 
 def _parse_dotenv(text: str) -> dict[str, str]:
-    found = {}
+    found: dict[str, str] = {}
     for line in text.splitlines():
         name, equals, value = line.removeprefix("export ").partition("=")
         name, value = name.strip(), value.strip()
@@ -300,7 +325,7 @@ def _parse_dotenv(text: str) -> dict[str, str]:
             continue
         quoted = re.match(r"""(["'])(.*?)\1\s*(#.*)?$""", value)
         value = quoted.group(2) if quoted else value.partition(" #")[0].strip()
-        found[name] = value
+        found[name] = Secret(value)
     return found
 
 

@@ -20,7 +20,8 @@ class Observe(StrEnum):
     REFUSALS = "refusals"  # calls that have to be refused; not in production
     WAIT = "wait"  # a minute on the clock
     CREATES = "creates"  # transactions that are made, or refused as a transaction
-    NO = "no"  # not in an answer to a call: about webhooks, about time, about the kit itself
+    WEBHOOK = "webhook"  # one notification, of a charge that is made for it
+    NO = "no"  # in no answer and no single notification: about time, about the kit itself
 
 
 @dataclass(frozen=True)
@@ -87,8 +88,8 @@ def _assumes(
     return Point(id, section, statement, False, "assumed", where, observe)
 
 
-_READS, _REFUSALS, _WAIT, _CREATES = (
-    Observe.READS, Observe.REFUSALS, Observe.WAIT, Observe.CREATES,
+_READS, _REFUSALS, _WAIT, _CREATES, _NOTIFIED = (
+    Observe.READS, Observe.REFUSALS, Observe.WAIT, Observe.CREATES, Observe.WEBHOOK,
 )  # fmt: skip
 
 _ENV = "Environments"
@@ -301,9 +302,9 @@ _CHARGES = (
 _PATHS = "Cash payments and cashouts"
 _CASH_AND_CASHOUT = (
     _says("cash.path", _PATHS, "POST /api/transactions/cash creates a cash payment",
-          "client/core.py: PATHS"),
+          "client/exchange.py: PATHS"),
     _says("cashout.path", _PATHS, "POST /api/transactions/cashout-bank-transfer creates a payout "
-          "to a bank account", "client/core.py: PATHS"),
+          "to a bank account", "client/exchange.py: PATHS"),
     _assumes("cash.body", _PATHS, "body and answer of /transactions/cash",
              "a charge's body with CASH, and the answer of a cash charge",
              "models/requests.py: CashRequest, sandbox/forms.py", _CREATES),
@@ -327,44 +328,71 @@ _STATUSES = (
 
 _HOOK = "Webhooks"
 _WEBHOOKS = (
-    _says("webhook.request", _HOOK, "a notification is a JSON POST to notification_url with "
-          "Authorization: Bearer and an encrypted token", "webhooks.py: sign"),
-    _says("webhook.fields", _HOOK, "it has transaction_date, _status, _id, _amount and "
-          "_payment_method; the amount is text, the date has no zone", "webhooks.py: Notification"),
+    _says("webhook.post", _HOOK, "a notification is a POST to notification_url",
+          "inbox/receiver.py", _NOTIFIED),
+    _says("webhook.content-type", _HOOK, "its Content-Type is application/json",
+          "sandbox/world.py: notify", _NOTIFIED),
+    _says("webhook.body", _HOOK, "its body is a JSON object", "webhooks.py: parse", _NOTIFIED),
+    _says("webhook.bearer", _HOOK, "it has Authorization: Bearer and a token",
+          "webhooks.py: verify", _NOTIFIED),
+    _says("webhook.transaction_id", _HOOK, "it has transaction_id, a text",
+          "webhooks.py: parse", _NOTIFIED),
+    _says("webhook.id-form", _HOOK, "transaction_id is sess_ and a UUID, as in the sample",
+          "sandbox/world.py", _NOTIFIED),
+    _says("webhook.transaction_status", _HOOK, "it has transaction_status: PENDING, COMPLETED or "
+          "REJECTED", "webhooks.py: parse", _NOTIFIED),
+    _says("webhook.transaction_amount", _HOOK, "it has transaction_amount, a number as text",
+          "webhooks.py: parse", _NOTIFIED),
+    _says("webhook.transaction_date", _HOOK, "it has transaction_date, YYYY-MM-DD HH:MM:SS without "
+          "a zone", "webhooks.py: Notification", _NOTIFIED),
+    _says("webhook.transaction_payment_method", _HOOK, "it has transaction_payment_method, a text",
+          "sandbox/world.py: notification_body", _NOTIFIED),
     _says("webhook.check", _HOOK, "the token's transaction_id and transaction_amount equal the "
-          "body's, and its ts (epoch ms) is at most 5 minutes old", "webhooks.py: verify"),
+          "body's, and its ts (epoch ms) is at most 5 minutes old", "webhooks.py: verify",
+          _NOTIFIED),
     _says("webhook.status-unchecked", _HOOK, "88Pay's check covers neither the status nor a time "
           "in the future", "webhooks.py: verify"),
     _says("webhook.answer", _HOOK, "the endpoint answers 200 within 5 s; anything else is a failed "
           "delivery, and up to 10 retries follow", "sandbox/courier.py, sandbox/world.py"),
     _says("webhook.duplicates", _HOOK, "the same notification may come more than once",
-          "inbox.py"),
+          "inbox/receiver.py"),
     _says("webhook.cards", _HOOK, "transaction_payment_method is CREDIT_CARD for CARDS",
-          "sandbox/world.py"),
+          "sandbox/world.py", _NOTIFIED),
+    _assumes("webhook.token-form", _HOOK, "the form of the token",
+             "five parts with dots between them, as a compact JWE has", "webhooks.py: sign",
+             _NOTIFIED),
     _assumes("webhook.cipher", _HOOK, "the cipher of the token and where its secret comes from",
              "a compact JWE (dir, A256GCM) under SHA-256 of a webhook secret; it can be replaced",
-             "webhooks.py: decrypt_jwe"),
+             "webhooks.py: decrypt_jwe", _NOTIFIED),
     _assumes("webhook.more-fields", _HOOK, "all fields of a notification",
-             "id, status and amount, and keeps whatever else comes", "webhooks.py: parse"),
+             "id, status and amount, and keeps whatever else comes", "webhooks.py: parse",
+             _NOTIFIED),
     _assumes("webhook.sandbox-fields", _HOOK, "whether reference, currency, country and customer "
-             "are among them", "they may be; its own sandbox sends them", "sandbox/world.py"),
+             "are among them", "they may be; its own sandbox sends them", "sandbox/world.py",
+             _NOTIFIED),
     _assumes("webhook.zone", _HOOK, "the zone of transaction_date", "UTC",
-             "webhooks.py: Notification"),
+             "webhooks.py: Notification", _NOTIFIED),
+    _assumes("webhook.amount", _HOOK, "whether transaction_amount is what was charged",
+             "it is, before any fee", "books/notifications.py", _NOTIFIED),
     _assumes("webhook.other-methods", _HOOK, "transaction_payment_method for other methods",
-             "the method code", "sandbox/world.py"),
+             "the method code", "sandbox/world.py", _NOTIFIED),
     _assumes("webhook.id", _HOOK, "whether transaction_id is the session id of the create or an "
              "id of its own", "either, and marks each notification_url with an operation id",
-             "client/core.py, inbox.py"),
+             "client/core.py, webhooks.py", _NOTIFIED),
+    _assumes("webhook.marker", _HOOK, "whether the query of notification_url is kept",
+             "it is, so that the operation id in it comes back", "client/core.py, webhooks.py",
+             _NOTIFIED),
     _assumes("webhook.when", _HOOK, "at which changes it notifies",
-             "at COMPLETED and REJECTED, not at the creation", "sandbox/world.py"),
+             "at COMPLETED and REJECTED, not at the creation", "sandbox/world.py",
+             _NOTIFIED),
     _assumes("webhook.spacing", _HOOK, "the time between two attempts",
              "10 s, 30 s, 1, 5, 10, 30 min, 1, 2, 4, 8 h, with a fresh token each",
              "sandbox/world.py: RETRY_WAITS"),
     _assumes("webhook.order", _HOOK, "the order in which notifications arrive",
-             "none", "inbox.py"),
+             "none", "inbox/receiver.py"),
     _assumes("webhook.undecryptable", _HOOK, "what to do with a token that does not decrypt",
              "outside local it is kept as unverified, changes nothing, and is answered 200",
-             "inbox.py"),
+             "inbox/receiver.py"),
     _assumes("webhook.where", _HOOK, "where a test system delivers to",
              "loopback only, in its own sandbox, unless told otherwise", "sandbox/courier.py"),
 )  # fmt: skip
@@ -411,7 +439,7 @@ _BALANCES = (
     _assumes("balance.own-currency", _MONEY, "the currency of the figures",
              "the merchant's own; operations in others are left out", "sandbox/world.py"),
     _assumes("balance.no-list", _MONEY, "an endpoint for settlements or for listing transactions",
-             "there is none, and lists the merchant's own record", "books.py"),
+             "there is none, and lists the merchant's own record", "books/record.py"),
 )  # fmt: skip
 
 _GUIDE = "Integration checklist"
@@ -458,7 +486,8 @@ CONTRADICTIONS: tuple[Contradiction, ...] = (
                   "nobody takes it apart", "models/answers.py", ("token.form",)),
     Contradiction(9, "an amount is a number in requests, and text in webhooks and balances",
                   "exact decimals inside, each form at its own border", "money.py",
-                  ("charge.text-amount", "charge.echo", "balance.total_payin")),
+                  ("charge.text-amount", "charge.echo", "balance.total_payin",
+                   "webhook.transaction_amount")),
     Contradiction(10, '"a new token for each operation", and "do not"',
                   "a token is kept for 50 s", "client/tokens.py", ("token.reuse",)),
     Contradiction(11, "return_url is optional in a table, and required for redirects elsewhere",
@@ -498,7 +527,8 @@ def page() -> str:
         "and where they contradict each other, it had to follow one of them. This page lists all",
         "three, so that you can ask 88Pay before you rely on them. `pay88 doctor` asks an 88Pay",
         'about the points marked in the last column: "reads" always, "refusals" outside of',
-        'production, "wait" with `--wait`, "creates" with `--create`.',
+        'production, "wait" with `--wait`, "creates" with `--create`, "webhook" with',
+        "`--create --notify URL`.",
         "",
         "## Documented by 88Pay",
         "",

@@ -213,7 +213,14 @@ class UnprocessableEntity(StatusError):
 
 
 class RateLimited(StatusError):
-    """429: too many requests. ``retry_after`` says in how many seconds one will be accepted."""
+    """429: too many requests. ``retry_after`` says in how many seconds one will be accepted.
+
+    ``sent`` is False when the client did not even send it, because it counts along.
+    """
+
+    def __init__(self, *args: Any, sent: bool = True, **named: Any) -> None:
+        self.sent = sent
+        super().__init__(*args, **named)
 
     @property
     def advice(self) -> str:  # type: ignore[override]

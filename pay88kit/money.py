@@ -126,15 +126,21 @@ def dumps(value: Any) -> str:
     Raises:
         TypeError: for what has no exact JSON form, floats and a ``Decimal`` NaN included.
     """
-    if isinstance(value, str):
+    # By exact type first, which is quick; what is derived from one of them, below.
+    kind = type(value)
+    if kind is str:
         return _quoted(value)
-    if isinstance(value, Decimal) and value.is_finite():
-        return f"{value:f}"
+    if kind is int:
+        return repr(value)
     if isinstance(value, dict):
-        parts = (f"{_quoted(str(name))}: {dumps(item)}" for name, item in value.items())
+        parts = [f"{_quoted(str(name))}: {dumps(item)}" for name, item in value.items()]
         return "{" + ", ".join(parts) + "}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(dumps, value)) + "]"
+    if isinstance(value, Decimal) and value.is_finite():
+        return f"{value:f}"
+    if isinstance(value, str):
+        return _quoted(value)
     if value is None or isinstance(value, bool | int):
         return json.dumps(value)
     raise TypeError(

@@ -6,7 +6,7 @@ only when it surely did not happen; a *read* (token, balance) changes nothing an
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 # 88Pay asks clients to use a token of 60 s for 50 s (documented); for another lifetime the kit
@@ -15,6 +15,8 @@ TOKEN_SHARE = 50 / 60
 
 CREATES = frozenset({"charge", "cash", "cashout"})
 READS = frozenset({"token", "balance"})
+# A token that claims to live for longer is not believed, in seconds.
+_LONGEST_LIFE = 86_400
 # What surely means "not accepted": 88Pay's documented refusals, and HTTP's of a malformed request.
 REFUSALS = frozenset({400, 401, 403, 404, 405, 413, 414, 415, 422, 429, 431})
 
@@ -37,26 +39,55 @@ class Step(StrEnum):
     UNKNOWN = "unknown"  # raise OutcomeUnknown: it may have happened
 
 
+_HAPPENINGS = (
+    ("no connection", Failure.NOT_SENT, 0),
+    ("400 invalid parameters", Failure.STATUS, 400),
+    ("401 token invalid or expired", Failure.STATUS, 401),
+    ("403 account suspended, no access", Failure.STATUS, 403),
+    ("404 unknown resource", Failure.STATUS, 404),
+    ("422 business rule violated", Failure.STATUS, 422),
+    ("429 rate limit", Failure.STATUS, 429),
+    ("another 4xx, such as 408", Failure.STATUS, 408),
+    ("500, 502, 503, 504", Failure.STATUS, 500),
+    ("a redirect (3xx)", Failure.STATUS, 302),
+    ("time-out, or the connection broke", Failure.NO_ANSWER, 0),
+    ("an answer that cannot be read", Failure.BAD_ANSWER, 200),
+)
+
+
 @dataclass(frozen=True)
 class Decision:
-    """A step, and how long to wait before it, in seconds."""
+    """A step, how long to wait before it, in seconds, and the reason in words."""
 
     step: Step
     wait: float = 0.0
+    reason: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
 class Policy:
-    """What is retried, and after how long. Immutable; give the client another one to change it.
+    """What is retried, and how long a call may take. Immutable; give the client another one.
 
-    ``backoff`` holds the waits in seconds before the retries of one call; 88Pay suggests
-    1, 2, 4, 8 s and at most three retries, which is read as three, after 1, 2 and 4 s.
-    ``max_wait`` is the longest time in seconds to wait for a place under 88Pay's rate limits:
-    a 429 with a longer ``Retry-After`` is raised as :class:`~pay88kit.errors.RateLimited`.
+    Args:
+        backoff: the waits in seconds before the retries of one call. 88Pay suggests 1, 2, 4, 8 s
+            and at most three retries, which is read as three, after 1, 2 and 4 s.
+        max_wait: the longest time in seconds that one call waits for a place under 88Pay's rate
+            limits. When it would be longer, :class:`~pay88kit.RateLimited` says when it could go.
+        deadline: the longest time in seconds for everything else in one call: the token, every
+            attempt, the waits between them.
+        pace: whether the client keeps to the rate limits by itself. Without it 88Pay's 429 does.
+        reuse_tokens: False takes a new token for each call. 88Pay's pages say both; one session
+            per operation tells its notifications apart, and costs ten operations a minute at most.
+
+    Subclass it and override :meth:`decide` for other rules. Whatever a subclass raises, a create
+    that may have happened ends as :class:`~pay88kit.OutcomeUnknown`, so that its key is not free.
     """
 
     backoff: tuple[float, ...] = (1.0, 2.0, 4.0)
-    max_wait: float = 0.0
+    max_wait: float = 60.0
+    deadline: float = 90.0
+    pace: bool = True
+    reuse_tokens: bool = True
 
     def decide(
         self,
@@ -75,28 +106,80 @@ class Policy:
         """
         read = operation in READS or operation.startswith("GET ")
         if failure is Failure.NOT_SENT:
-            return self._again(retries)
+            return self._again(retries, "88Pay never saw it")
         if failure is Failure.STATUS and status_code < 400:
-            # A redirect is not followed; what became of a create there is not known.
-            return Decision(Step.RAISE if read else Step.UNKNOWN)
+            if read:
+                return Decision(Step.RAISE, reason="a redirect is not followed")
+            return Decision(Step.UNKNOWN, reason="what became of it there is not known")
         if failure is Failure.STATUS and status_code < 500:
-            if status_code == 401 and operation != "token" and renewals == 0:
-                return Decision(Step.RENEW)
-            if status_code == 429 and retry_after is not None and retries < len(self.backoff):
-                fits = retry_after <= self.max_wait
-                return Decision(Step.RETRY, retry_after) if fits else Decision(Step.RAISE)
-            sure = read or status_code in REFUSALS
-            return Decision(Step.RAISE if sure else Step.UNKNOWN)
+            return self._refused(operation, status_code, retries, renewals, retry_after, read=read)
         if read:
-            return self._again(retries)
-        return Decision(Step.UNKNOWN)
+            return self._again(retries, "it changes nothing, so it may be repeated")
+        return Decision(Step.UNKNOWN, reason="88Pay may have accepted it")
 
-    def _again(self, retries: int) -> Decision:
+    def table(self) -> list[dict[str, str]]:
+        """These rules as rows for people: what happened, what a read and a create do, and why."""
+        rows = []
+        for what, failure, status_code in _HAPPENINGS:
+            row = {"what happened": what}
+            for kind, operation in (("read", "balance"), ("create", "charge")):
+                decision = self.decide(
+                    operation, failure, status_code=status_code,
+                    retry_after=self.max_wait if status_code == 429 else None,
+                )  # fmt: skip
+                row[kind] = self._in_words(decision, status_code)
+                row[f"why ({kind})"] = decision.reason
+            rows.append(row)
+        return rows
+
+    def _in_words(self, decision: Decision, status_code: int) -> str:
+        if decision.step is Step.RETRY and status_code == 429:
+            return f"again after Retry-After, up to {self.max_wait:g} s"
+        if decision.step is Step.RETRY:
+            waits = ", ".join(f"{wait:g}" for wait in self.backoff)
+            return f"again after {waits} s"
+        return {
+            Step.RENEW: "once more with a new token",
+            Step.RAISE: "error",
+            Step.UNKNOWN: "OutcomeUnknown, never again",
+        }[decision.step]
+
+    def _refused(
+        self,
+        operation: str,
+        status_code: int,
+        retries: int,
+        renewals: int,
+        retry_after: float | None,
+        *,
+        read: bool,
+    ) -> Decision:
+        if status_code == 401 and operation != "token" and renewals == 0:
+            return Decision(Step.RENEW, reason="the token was not valid any more")
+        if status_code == 401:
+            return Decision(Step.RAISE, reason="a new token would be refused as well")
+        if status_code == 429 and retry_after is not None and retries < len(self.backoff):
+            if retry_after <= self.max_wait:
+                return Decision(Step.RETRY, retry_after, "it was not accepted, and 88Pay says when")
+            return Decision(Step.RAISE, reason="the wait is longer than max_wait")
+        if read or status_code in REFUSALS:
+            return Decision(Step.RAISE, reason="it was refused, and would be again")
+        return Decision(Step.UNKNOWN, reason="this status does not say what became of it")
+
+    def _again(self, retries: int, reason: str) -> Decision:
         if retries < len(self.backoff):
-            return Decision(Step.RETRY, self.backoff[retries])
-        return Decision(Step.RAISE)
+            return Decision(Step.RETRY, self.backoff[retries], reason)
+        return Decision(Step.RAISE, reason="the retries are used up")
+
+
+def may_have_happened(failure: Failure, status_code: int) -> bool:
+    """Whether a create may have been accepted although it failed so."""
+    if failure is Failure.STATUS:
+        return status_code not in REFUSALS
+    return failure is not Failure.NOT_SENT
 
 
 def usable_seconds(expires_in: float | None) -> float:
     """For how many seconds after it was asked for a token is used: 50 of its 60."""
-    return (60 if expires_in is None else max(0.0, expires_in)) * TOKEN_SHARE
+    life = 60 if expires_in is None else min(max(0, expires_in), _LONGEST_LIFE)
+    return life * TOKEN_SHARE

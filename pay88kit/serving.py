@@ -19,20 +19,29 @@ class Server:
     Args:
         app: the ASGI application.
         port: 0 takes a free one.
+        not_http: the JSON that answers, with status 400, what is no HTTP at all and so never
+            reaches the app.
 
     Raises:
         PortInUse: another program has the port.
         MissingExtra: without the extra ``server``.
     """
 
-    def __init__(self, app: Any, port: int = 0) -> None:
+    def __init__(self, app: Any, port: int = 0, *, not_http: bytes = b"") -> None:
         with needs("server"):
             import uvicorn
         self._socket = bind(port)
         self.port: int = self._socket.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         config = uvicorn.Config(
-            app, log_config=None, access_log=False, lifespan="off", server_header=False
+            app,
+            http=_protocol(not_http) if not_http else "auto",
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            # Who asked, and by which scheme, is of no interest to any app here.
+            proxy_headers=False,
         )
         self._server = uvicorn.Server(config)
         # Signals belong to the main thread's program.
@@ -47,6 +56,21 @@ class Server:
         self._server.should_exit = True
         self._thread.join(5)
         self._socket.close()
+
+
+def _protocol(not_http: bytes) -> type[Any]:
+    """uvicorn's HTTP, with an answer of our own to what is none."""
+    from uvicorn.protocols.http.auto import AutoHTTPProtocol
+
+    head = "HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nConnection: close\r\n"
+    answer = f"{head}Content-Length: {len(not_http)}\r\n\r\n".encode() + not_http
+
+    class Protocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
+        def send_400_response(self, msg: str) -> None:
+            self.transport.write(answer)
+            self.transport.close()
+
+    return Protocol
 
 
 def bind(port: int = 0, host: str = "127.0.0.1") -> socket.socket:

@@ -16,21 +16,41 @@ import hashlib
 import json
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from pay88kit import money
-from pay88kit.errors import InvalidRequest, WebhookRefused, needs
+from pay88kit.config import Secret
+from pay88kit.errors import InvalidRequest, MissingExtra, WebhookRefused, needs
 
 TOLERANCE = timedelta(minutes=5)
 MAX_BODY = 64 * 1024
 # The query parameter with which the kit marks the notification_url of an operation.
 MARKER = "pay88_operation"
 
+# Token and secret in, the token's content out; whatever it raises, the token did not decrypt.
 Decrypt = Callable[[str, str], bytes]
+
+_EPOCH = datetime.fromtimestamp(0, UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+def marked(url: str, operation_id: str) -> str:
+    """``url`` with an operation id in its query; the merchant's own query stays as it is.
+
+    That a ``notification_url`` is called with its query is assumed.
+
+    Raises:
+        ValueError: it is no web address.
+    """
+    parts = urlsplit(url)
+    # Not decoded and written anew: the merchant's query may be signed.
+    added = f"{MARKER}={operation_id}"
+    return urlunsplit(parts._replace(query=f"{parts.query}&{added}" if parts.query else added))
 
 
 class Reason(StrEnum):
@@ -52,6 +72,20 @@ class Reason(StrEnum):
 
 
 @dataclass(frozen=True)
+class Incoming:
+    """A request to a receiver as it came, not believed. Its token stays out of its repr.
+
+    ``headers`` have names in small letters; ``marker`` is the operation id that came back on the
+    address.
+    """
+
+    method: str
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+    marker: str | None
+
+
+@dataclass(frozen=True)
 class Notification:
     """What a notification says. ``fields`` has all of it, as 88Pay sent it.
 
@@ -69,8 +103,7 @@ class Notification:
     def date(self) -> datetime | None:
         """When the status was reached, or None where the text is missing or no date."""
         try:
-            text = str(self.fields.get("transaction_date"))
-            moment = datetime.fromisoformat(text)
+            moment = datetime.fromisoformat(self._text("transaction_date") or "")
             return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
         except (ValueError, OverflowError):
             return None
@@ -101,7 +134,8 @@ def parse(body: bytes) -> Notification:
         WebhookRefused: ``NOT_JSON`` or ``FIELD_MISSING``; never another exception.
     """
     try:
-        fields = money.loads(body)
+        # JSON that travels is UTF-8. The parser would guess at others, which no record could keep.
+        fields = money.loads(body.decode("utf-8-sig"))
     except ValueError:
         raise WebhookRefused(Reason.NOT_JSON, "The body is not JSON.") from None
     if not isinstance(fields, dict):
@@ -131,13 +165,24 @@ def verify(
     Stricter than 88Pay's own check in one point: a ``ts`` further in the future than ``tolerance``
     is refused, 88Pay's sample lets it through.
 
+    Args:
+        body: the bytes as they came.
+        authorization: the header of that name, or None where there is none.
+        secret: the merchant's webhook secret.
+        now: the time that counts, with its zone.
+        tolerance: how far ``ts`` may be from ``now``, on both sides; five minutes are 88Pay's.
+        decrypt: what makes the claims out of token and secret, as JSON; :func:`decrypt_jwe` by
+            default.
+
     Raises:
-        WebhookRefused: with the :class:`Reason`; never another exception, whatever the bytes.
+        WebhookRefused: with the :class:`Reason`; never another exception, whatever the bytes and
+            whatever ``decrypt`` raises.
         MissingExtra: when the packages for decryption are not installed.
     """
+    # A refusal is raised with these among its local variables.
+    authorization, secret = Secret(authorization or ""), Secret(secret)
     notification = parse(body)
-    scheme, _, token = (authorization or "").partition(" ")
-    token = token.strip()
+    scheme, token = authorization.partition(" ")[0], Secret(authorization.partition(" ")[2].strip())
     if scheme.lower() != "bearer" or not token:
         raise WebhookRefused(
             Reason.MISSING_TOKEN, "There is no Authorization header with a bearer token."
@@ -169,7 +214,8 @@ def sign(
 ) -> str:
     """The ``Authorization`` header that makes a notification pass :func:`verify`.
 
-    ``nonce`` is 12 bytes and must not be used twice with one secret.
+    Here stands what the kit assumes; how 88Pay makes its token is not documented. ``now`` becomes
+    the token's ``ts``. ``nonce`` is 12 bytes and must not be used twice with one secret.
 
     Raises:
         MissingExtra: when the packages for encryption are not installed.
@@ -179,7 +225,7 @@ def sign(
     claims = {
         "transaction_id": transaction_id,
         "transaction_amount": transaction_amount,
-        "ts": int(now.timestamp() * 1000),
+        "ts": (now - _EPOCH) // _MILLISECOND,
     }
     # joserfc, which reads these tokens, draws the nonce itself; a reproducible sandbox cannot use
     # that, so the five parts of the compact form are put together here.
@@ -210,16 +256,18 @@ def decrypt_jwe(token: str, secret: str) -> bytes:
 
 
 def _claims(token: str, secret: str, decrypt: Decrypt) -> Mapping[str, Any]:
+    fault = ""
     try:
         claims = money.loads(decrypt(token, secret))
-    except ImportError:
+    except MissingExtra:
         raise
-    except Exception:
-        # A stranger's bytes reach a cipher here; whatever it makes of them, it is no token.
-        claims = None
+    except Exception as error:
+        # A stranger's bytes reach a cipher here; whatever it makes of them, it is no token. Its
+        # words may repeat them; its kind tells a wrong cipher from a mistake in `decrypt`.
+        claims, fault = None, f" ({type(error).__name__})"
     if not isinstance(claims, dict):
         raise WebhookRefused(
-            Reason.CANNOT_DECRYPT, "The token does not decrypt with this webhook secret."
+            Reason.CANNOT_DECRYPT, f"The token does not decrypt with this webhook secret{fault}."
         )
     return claims
 
@@ -235,7 +283,7 @@ def _moment(ts: Any) -> datetime:
     try:
         if not isinstance(ts, int) or isinstance(ts, bool):
             raise ValueError
-        return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=ts)
+        return _EPOCH + timedelta(milliseconds=ts)
     except (ValueError, OverflowError):
         raise WebhookRefused(Reason.TOO_OLD, "The token carries no usable time.") from None
 

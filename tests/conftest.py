@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from run_all import POSTGRES
 
 # Runs pytest inside a test; pytest takes this from the outermost conftest only.
 pytest_plugins = ["pytester"]
@@ -34,3 +36,24 @@ def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME"):
         monkeypatch.setenv(name, str(home / name.lower()))
     monkeypatch.chdir(work)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[object]:
+    """A PostgreSQL server of this run's own; without its programs the tests are left out."""
+    if os.name == "nt" or not POSTGRES.find():
+        pytest.skip(f"PostgreSQL is missing. To install it: {POSTGRES.install}")
+    from postgres import running
+
+    with running() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a new database that several connections may use, of each kind."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'books.db'}"
+    else:
+        with request.getfixturevalue("postgres").database() as url:
+            yield url

@@ -7,6 +7,8 @@ when anything failed.
 from __future__ import annotations
 
 import argparse
+import glob
+import itertools
 import os
 import shutil
 import subprocess
@@ -26,19 +28,32 @@ MATPLOTLIB = Path(sys.prefix) / ".matplotlib"
 
 @dataclass(frozen=True)
 class Program:
-    """A system program that a step needs: any of ``names`` will do."""
+    """A system program that tests need: any of ``names`` will do.
+
+    ``folders`` are patterns of where it may be outside ``PATH``.
+    """
 
     names: tuple[str, ...]
     install: str
+    folders: tuple[str, ...] = ()
 
     def find(self) -> str | None:
         """Where it is, or None."""
-        return next(filter(None, map(shutil.which, self.names)), None)
+        outside = sorted(itertools.chain.from_iterable(map(glob.glob, self.folders)), reverse=True)
+        path = os.pathsep.join([os.environ.get("PATH", os.defpath), *outside])
+        return next(filter(None, (shutil.which(name, path=path) for name in self.names)), None)
 
 
 CHROMIUM = Program(("chromium", "chromium-browser", "google-chrome"), "apt-get install chromium")
+# Debian keeps the server's programs outside PATH.
+POSTGRES = Program(("postgres",), "apt-get install postgresql", ("/usr/lib/postgresql/*/bin",))
+NODE = Program(("node", "nodejs"), "apt-get install nodejs")
 # The step that a missing program leaves out.
 NEEDED = {"browser": CHROMIUM}
+# The tests of a step that a missing program leaves out; the others of the step run.
+NEEDED_IN_PART = {
+    "units": [("the books on PostgreSQL", POSTGRES), ("the webhook endpoint in Node", NODE)]
+}
 
 
 @dataclass
@@ -191,18 +206,18 @@ def main() -> int:
     chosen = [name for name in STEPS if asked[name]] or list(STEPS)
 
     tally = Tally()
-    left_out = []
+    left_out: list[tuple[str, Program]] = []
     for name in chosen:
+        left_out += [(part, what) for part, what in NEEDED_IN_PART.get(name, ()) if not what.find()]
         if name in NEEDED and not NEEDED[name].find():
-            left_out.append(name)
+            left_out.append((name, NEEDED[name]))
             continue
         print(f"── {name}", flush=True)
         started = time.monotonic()
         STEPS[name](tally)
         print(f"── {name}: {time.monotonic() - started:.1f} s", flush=True)
 
-    for name in left_out:
-        program = NEEDED[name]
+    for name, program in left_out:
         notice = f"{name} left out: {program.names[0]} is missing. To install it: {program.install}"
         if os.environ.get("CI") == "true":
             tally.fail(notice)

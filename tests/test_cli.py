@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -89,6 +90,34 @@ def test_options_of_the_sandbox() -> None:
         assert answers[-1].headers["x-ratelimit-remaining"] == "1000000"
         assert settings["PAY88_API_KEY"] != pay88kit.Sandbox(seed=88).config.api_key
         assert settings["PAY88_API_KEY"] == pay88kit.Sandbox(seed=7).config.api_key
+
+
+def test_the_sandbox_says_where_to_pay_and_to_script(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Ctrl-C as soon as it is ready.
+    monkeypatch.setattr(
+        "pay88kit.cli.local.time.sleep", lambda seconds: signal.raise_signal(signal.SIGINT)
+    )
+    prefix = "https://hub.example/user/ana/proxy/8088"
+    for options, address in (
+        ([], r"http://127\.0\.0\.1:\d+"),
+        (["--public-prefix", prefix], prefix),
+    ):
+        assert main(["sandbox", "--port", "0", *options]) == 130
+        said = capsys.readouterr().out
+        assert re.search(rf"(?m)^To pay, .* open {address}/_sandbox/$", said)
+        assert re.search(rf"(?m)^To fail on purpose: .* {address}/openapi.json$", said)
+    assert main(["sandbox", "--port", "0", "--no-control"]) == 130
+    assert "_sandbox/" not in capsys.readouterr().out
+
+
+def test_behind_a_proxy_the_control_side_answers_under_its_name() -> None:
+    with started("--public-prefix", "https://hub.example/proxy/8088", "--port", "0") as settings:
+        assert settings["PAY88_BASE_URL"].startswith("http://127.0.0.1:")
+        for host, status in (("hub.example", 200), ("evil.example", 403)):
+            url = settings["PAY88_BASE_URL"] + "/_sandbox/clock"
+            assert httpx.get(url, headers={"Host": host}).status_code == status
 
 
 def test_without_control_only_88pay_answers() -> None:

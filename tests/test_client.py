@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import sqlite3
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
+import numpy as np
 import pytest
+from sqlalchemy import Engine, event
 from support import BALANCE, CASH, CASHOUT, CHARGES, MERCHANT, TOKEN, Delivery, Endpoint, Say
 
 from pay88kit import (
@@ -47,6 +52,7 @@ from pay88kit import (
     UnprocessableEntity,
 )
 from pay88kit.client.transports import InProcess
+from pay88kit.policy import Decision, Step
 
 CHARGE = {
     "method_code": "PSE",
@@ -357,6 +363,23 @@ def test_loopback_addresses_are_for_local_only(make: Make, wire: Wire) -> None:
     assert wire.sent == []
 
 
+@pytest.mark.parametrize("books", ["sqlite://", False])
+@pytest.mark.parametrize(
+    "value",
+    [date(2026, 1, 15), {1}, b"x", Decimal("NaN"), Decimal("1E+999999"), 10**5_000,
+     np.float32(1.5), np.int64(1)],
+    ids=lambda value: type(value).__name__,
+)  # fmt: skip
+def test_what_json_does_not_have_is_named_and_nothing_is_sent(
+    make: Make, sandbox: Sandbox, wire: Wire, books: Any, value: Any
+) -> None:
+    client = make(sandbox.config, transport=wire, books=books)
+    with pytest.raises(InvalidRequest) as caught:
+        client.charge(**CHARGE, extra={"lines": [{"due": value}]})
+    assert caught.value.field == "lines.0.due"
+    assert wire.sent == []
+
+
 def test_extra_fields_are_sent(client: Any, wire: Wire) -> None:
     client.charge(**CHARGE, extra={"order": {"id": 7}})
     assert json.loads(wire.of(CHARGES)[0].content)["order"] == {"id": 7}
@@ -369,7 +392,7 @@ def test_extra_does_not_change_what_was_checked(client: Any, wire: Wire) -> None
     assert [json.loads(sent.content)["amount"] for sent in wire.of(CHARGES)] == [1]
 
 
-@pytest.mark.parametrize("key", ["", "  ", 5, "x" * 256])
+@pytest.mark.parametrize("key", ["", "  ", 5, "x" * 256, "a\x00", "a\ud800"])
 def test_a_key_is_a_name(client: Any, wire: Wire, key: Any) -> None:
     with pytest.raises(InvalidRequest, match="key: is not a name"):
         client.charge(**CHARGE, key=key)
@@ -555,8 +578,15 @@ def test_a_failed_token_fails_everyone_and_is_tried_again_afterwards(
 
 
 @pytest.mark.parametrize(
-    "body", [b"<html>", b"[]", {"data": {}}, {"data": {"access_token": "a"}}, {"data": None}]
-)
+    "body",
+    [
+        b"<html>", b"[]", {"data": {}}, {"data": {"access_token": "a"}}, {"data": None},
+        # What cannot be put into a header.
+        {"data": {"access_token": "a\r\nx-more: b", "session_id": "s"}},
+        {"data": {"access_token": "ñ", "session_id": "s"}},
+        {"data": {"access_token": "a", "session_id": ""}},
+    ],
+)  # fmt: skip
 def test_a_token_answer_without_a_token_is_malformed(client: Any, wire: Wire, body: Any) -> None:
     wire.faults[TOKEN] = [say(200, body)] * 4
     with pytest.raises(MalformedAnswer):
@@ -748,14 +778,21 @@ def test_redirects_are_not_followed(client: Any, wire: Wire, status: int) -> Non
 
 def test_a_rate_limit_is_raised_or_waited_for(make: Make) -> None:
     with Sandbox() as sandbox:
-        impatient = make(sandbox.config)
+        impatient = make(sandbox.config, policy=Policy(max_wait=0))
         for _ in range(10):
             impatient.token(fresh=True)
         with pytest.raises(RateLimited) as caught:
             impatient.token(fresh=True)
-        assert caught.value.retry_after == 60
+        assert (caught.value.retry_after, caught.value.sent) == (60, False)
+        assert "12:01:00 UTC" in str(caught.value)
+        assert len(sandbox.requests()) == 10
+        # Who does not count along is told by 88Pay.
+        careless = make(sandbox.config, policy=Policy(max_wait=0, pace=False))
+        with pytest.raises(RateLimited) as caught:
+            careless.token()
+        assert (caught.value.retry_after, caught.value.sent) == (60, True)
         assert sandbox.clock.monotonic() == 0
-        patient = make(sandbox.config, policy=Policy(max_wait=60))
+        patient = make(sandbox.config)
         assert patient.token().expires_in == 60
         assert sandbox.clock.monotonic() == 60
 
@@ -770,6 +807,8 @@ CREATES = [
 NO_REFERENCE: list[tuple[str, Fault]] = [
     ("no reference", say(200, {"status": "Success", "data": {"customer_id": "c"}})),
     ("an empty reference", say(200, {"status": "Success", "data": {"reference": ""}})),
+    ("a blank reference", say(200, {"data": {"reference": " "}})),
+    ("an endless reference", say(200, {"data": {"reference": "R" * 256}})),
     ("a reference that is no text", say(200, {"status": "Success", "data": {"reference": 7}})),
     ("no data", say(200, {"status": "Success"})),
     ("a list", say(200, [])),
@@ -866,6 +905,180 @@ def test_an_interrupted_create_is_unknown(sandbox: Sandbox, wire: Wire) -> None:
         with pytest.raises(KeyboardInterrupt):
             client.charge(**CHARGE)
         assert states(client) == ["unknown"]
+
+
+def test_an_interrupted_record_of_an_answer_is_written_again(
+    sandbox: Sandbox, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written, stops = Books.created, [KeyboardInterrupt()]
+
+    def created(*args: Any, **kwargs: Any) -> bool:
+        if stops:
+            raise stops.pop()
+        return written(*args, **kwargs)
+
+    monkeypatch.setattr(Books, "created", created)
+    with Pay88(sandbox.config, transport=wire) as client:
+        with pytest.raises(KeyboardInterrupt):
+            client.charge(**CHARGE)
+        assert states(client) == ["created"]
+
+
+@pytest.mark.parametrize("call", ["begin", "created", "refused"])
+def test_ctrl_c_does_not_stop_a_transaction_in_the_middle(
+    sandbox: Sandbox, wire: Wire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    url, written, pressed = f"sqlite:///{tmp_path / 'books.db'}", getattr(Books, call), []
+
+    def press(*args: Any, **kwargs: Any) -> Any:
+        if not pressed:
+            pressed.append(True)
+            event.listen(Engine, "before_cursor_execute", ctrl_c)
+        return written(*args, **kwargs)
+
+    def ctrl_c(*_: object) -> None:
+        event.remove(Engine, "before_cursor_execute", ctrl_c)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(Books, call, press)
+    if call == "refused":
+        wire.faults[CHARGES] = [say(422)]
+    with Pay88(sandbox.config, transport=wire, books=url) as client:
+        with pytest.raises(KeyboardInterrupt):
+            client.charge(**CHARGE, key="order-1")
+        assert states(client) == ["created" if call == "created" else "refused"]
+        assert client.charge(**CHARGE, key="order-1").reference
+        assert len(sandbox.transactions()) == 1
+
+
+class Raises(Policy):
+    """Somebody's idea of never trying again."""
+
+    def decide(self, *args: Any, **kwargs: Any) -> Decision:
+        return Decision(Step.RAISE)
+
+
+@pytest.mark.parametrize("fault", [f for _, f in LOST], ids=[name for name, _ in LOST])
+def test_no_policy_makes_a_refusal_of_what_may_have_happened(
+    make: Make, sandbox: Sandbox, wire: Wire, fault: Fault
+) -> None:
+    client = make(sandbox.config, transport=wire, policy=Raises())
+    wire.faults[CHARGES] = [fault]
+    for _ in range(2):
+        with pytest.raises(OutcomeUnknown):
+            client.charge(**CHARGE, key="order-1")
+    assert states(client) == ["unknown"]
+    assert len(wire.of(CHARGES)) == 1
+
+
+def test_what_breaks_off_before_the_create_leaves_is_no_charge(
+    make: Make, sandbox: Sandbox, wire: Wire
+) -> None:
+    client = make(sandbox.config, transport=wire)
+    # Not every program's error has words.
+    wire.faults[TOKEN] = [fail(RuntimeError())]
+    with pytest.raises(RuntimeError):
+        client.charge(**CHARGE, key="order-1")
+    assert states(client) == ["refused"]
+    assert client.charge(**CHARGE, key="order-1").reference
+
+
+@pytest.mark.parametrize("late", ["accepted", "refused", "lost"])
+def test_a_late_answer_does_not_change_what_became_of_the_next_sending(
+    sandbox: Sandbox, late: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    books = Books()
+    resolved, sent_again = threading.Event(), threading.Event()
+    told: list[Any] = []
+
+    def slow(request: httpx.Request, forward: Forward) -> httpx.Response:
+        answer = forward() if late == "accepted" else httpx.Response(422, json={})
+        while books.unknown().empty:
+            time.sleep(0.01)
+        # A person looks too early, and somebody sends it again.
+        books.resolve("order-1", created=None)
+        resolved.set()
+        assert sent_again.wait(20)
+        if late == "lost":
+            raise httpx.ReadTimeout("slow")
+        return answer
+
+    def hold(request: httpx.Request, forward: Forward) -> httpx.Response:
+        sent_again.set()
+        outlived.join(20)
+        assert operation_states() == ["sending", "created"][: 1 + (late == "accepted")]
+        return forward()
+
+    def operation_states() -> list[str]:
+        return list(books.operations()["state"])
+
+    def run() -> None:
+        wire = Wire(sandbox)
+        wire.faults[CHARGES] = [slow]
+        policy = Policy(deadline=0.1, max_wait=0)
+        with Pay88(sandbox.config, books=books, transport=wire, policy=policy) as first:
+            try:
+                told.append(first.charge(**CHARGE, key="order-1"))
+            except Pay88Error as error:
+                told.append(error)
+
+    outlived = threading.Thread(target=run)
+    outlived.start()
+    assert resolved.wait(20)
+    wire = Wire(sandbox)
+    wire.faults[CHARGES] = [hold]
+    with Pay88(sandbox.config, books=books, transport=wire) as second:
+        again = second.charge(**CHARGE, key="order-1")
+    rows = books.operations()
+    kept = rows.iloc[0][["key", "state", "reference"]].tolist()
+    assert kept == ["order-1", "created", again.reference]
+    if late == "accepted":
+        # Two charges, and the books know both.
+        assert rows["reference"].tolist() == [again.reference, told[0].reference]
+        assert rows["key"].isna().tolist() == [False, True]
+        assert "charged twice" in rows["error"][1]
+        assert f"{told[0].reference} was accepted by 88Pay after its key" in caplog.text
+    else:
+        assert isinstance(told[0], UnprocessableEntity if late == "refused" else OutcomeUnknown)
+        assert len(rows) == 1
+
+
+def test_what_a_machine_held_in_its_sleep_does_not_leave_any_more(
+    make: Make, sandbox: Sandbox, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Tomorrow(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> Any:
+            return datetime.now(tz) + timedelta(days=1)
+
+    def sleep(request: httpx.Request, forward: Forward) -> httpx.Response:
+        # Its clock that never runs backwards stands still meanwhile.
+        monkeypatch.setattr("pay88kit.client.exchange.datetime", Tomorrow)
+        return forward()
+
+    client = make(sandbox.config, transport=wire)
+    wire.faults[TOKEN] = [sleep]
+    with pytest.raises(ConnectionFailed, match="nothing was sent"):
+        client.charge(**CHARGE, key="order-1")
+    assert wire.of(CHARGES) == []
+
+
+def test_another_caller_is_not_waited_for_without_end(
+    make: Make, sandbox: Sandbox, wire: Wire
+) -> None:
+    books = Books()
+    policy = Policy(deadline=0.1, max_wait=0)
+    client = make(sandbox.config, books=books, transport=wire, policy=policy)
+    now = datetime.now(UTC)
+    # Left by a process that was killed, on a machine whose time was ahead by a year.
+    books.begin(
+        "charge", {**CHARGE, "flow": "PAYIN", "method_category": "BANK"}, id="op-1", now=now,
+        environment="local", merchant_id=MERCHANT, key="order-1",
+        deadline=now + timedelta(days=365),
+    )  # fmt: skip
+    with pytest.raises(OutcomeUnknown, match="Another caller is still sending it"):
+        client.charge(**CHARGE, key="order-1")
+    assert wire.of(CHARGES) == []
 
 
 # ---------------------------------------------------------------- keys and books

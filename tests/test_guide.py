@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 
 import matplotlib as mpl
 import pytest
 
 from pay88kit import Config, ConfigError, Pay88Error, RateLimited
-from pay88kit.guide import chart, checklist, expect, lesson_config
+from pay88kit.contract import POINTS, Observe, Point
+from pay88kit.guide import chart, checklist, expect, lesson_config, points
 from pay88kit.guide.checklist import ITEMS
+from pay88kit.guide.points import Points
 
 # 88Pay's own list, from its guide overview.
 CHECKLIST = """
@@ -48,6 +51,49 @@ def test_the_checklist_says_the_same_as_text_and_as_html() -> None:
         for word in (str(item.number), item.text, item.lesson):
             assert word in repr(shown)
             assert word in html
+
+
+def table(shown: Points) -> list[list[str]]:
+    """The rows of the HTML form, as a person reads them."""
+    rows = re.findall(r"<tr>(.*?)</tr>", shown._repr_html_())
+    return [[unescape(c) for c in re.findall(r"<td[^>]*>(.*?)</td>", row)] for row in rows[1:]]
+
+
+@pytest.mark.parametrize("subject", dict.fromkeys(point.section for point in POINTS))
+def test_the_points_of_a_subject_are_all_there_and_named_for_what_they_are(subject: str) -> None:
+    shown = points(subject)
+    text = repr(shown).splitlines()
+    of = [point for point in POINTS if point.section == subject]
+    for point, line, (source, said) in zip(of, text[2:], table(shown), strict=True):
+        assert source == ("documented" if point.documented else "assumed")
+        assert point.topic in said
+        assert point.reading in said
+        assert line.split(maxsplit=1) == [source, said]
+    documented = sum(point.documented for point in of)
+    counts = f"{documented} points documented by 88Pay, {len(of) - documented} assumed by the kit"
+    assert text[0] == f"{subject}: {counts}"
+    assert text[0] in unescape(shown._repr_html_())
+    # Told by words alone.
+    assert "color" not in shown._repr_html_()
+
+
+def test_only_what_is_assumed_is_listed_on_request() -> None:
+    every, assumed = points("Charges"), points("Charges", assumed=True)
+    assert table(assumed) == [row for row in table(every) if row[0] == "assumed"]
+    assert repr(assumed).splitlines()[0] == repr(every).splitlines()[0] + " (only these are listed)"
+
+
+def test_an_unknown_subject_names_the_known_ones() -> None:
+    with pytest.raises(ValueError, match=r"^subject: .*'webhook'.*Authentication.*Webhooks"):
+        points("webhook")
+
+
+def test_points_are_shown_escaped() -> None:
+    odd = Point("x", "Odd", "<b>&\nfake", True, "a page", "x.py", Observe.NO)
+    shown = Points("Odd", (odd,), (odd,))
+    assert "<b>&\n" not in shown._repr_html_()
+    assert table(shown) == [["documented", "<b>&\\x0afake"]]
+    assert len(repr(shown).splitlines()) == 3
 
 
 def test_lessons_refuse_production(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,14 +79,15 @@ def test_a_401_for_the_token_itself_is_final() -> None:
 
 
 @pytest.mark.parametrize("operation", CREATES + READS)
-def test_a_rate_limit_is_raised_unless_waiting_was_asked_for(operation: str) -> None:
+def test_a_rate_limit_is_waited_for_up_to_max_wait(operation: str) -> None:
     def decide(policy: Policy, retry_after: float | None, retries: int = 0) -> Decision:
         return policy.decide(
             operation, Failure.STATUS, status_code=429, retry_after=retry_after, retries=retries
         )
 
-    assert decide(Policy(), 60) == Decision(Step.RAISE)
-    assert decide(Policy(max_wait=60), 60) == Decision(Step.RETRY, 60)
+    assert decide(Policy(), 60) == Decision(Step.RETRY, 60)
+    assert decide(Policy(), 61) == Decision(Step.RAISE)
+    assert decide(Policy(max_wait=0), 1) == Decision(Step.RAISE)
     assert decide(Policy(max_wait=60), 61) == Decision(Step.RAISE)
     assert decide(Policy(max_wait=60), None) == Decision(Step.RAISE)
     assert decide(Policy(max_wait=60), 1, retries=3) == Decision(Step.RAISE)
@@ -127,7 +128,8 @@ def test_a_create_is_only_repeated_when_it_surely_did_not_happen(
 
 
 @pytest.mark.parametrize(
-    ("expires_in", "usable"), [(60, 50), (None, 50), (120, 100), (6, 5), (0, 0), (-5, 0)]
+    ("expires_in", "usable"),
+    [(60, 50), (None, 50), (120, 100), (6, 5), (0, 0), (-5, 0), (10**400, 72_000)],
 )
 def test_a_token_is_used_for_50_of_its_60_seconds(expires_in: float | None, usable: float) -> None:
     assert usable_seconds(expires_in) == pytest.approx(usable, abs=1e-9)

@@ -939,6 +939,9 @@ def test_a_body_above_64_kib_is_too_large(sandbox: Sandbox) -> None:
         assert is_error(shop.post(CHARGES, b"x" * (64 * 1024)), 400)
         body = charge_body(note="x" * 60_000)
         assert shop.post(CHARGES, body).status_code == 200
+    (refused,) = [kept for kept in sandbox.requests() if kept["path"] == "/api/nowhere"]
+    assert refused["status_code"] == 413
+    assert refused["request_body"] is None
 
 
 def test_a_token_of_one_door_opens_the_other(sandbox: Sandbox) -> None:
@@ -959,6 +962,12 @@ def test_every_answer_carries_the_rate_limit_headers() -> None:
                 http.post("/api/balance"),
             ):
                 assert answer.status_code in (404, 405, 401)
+                assert answer.headers["x-ratelimit-limit"] == shown
+                assert answer.headers["x-ratelimit-remaining"] == shown
+                assert "x-ratelimit-reset" in answer.headers
+            with served(sandbox) as http:
+                answer = http.post("/api/balance", content=b"x" * (64 * 1024 + 1))
+                assert answer.status_code == 413
                 assert answer.headers["x-ratelimit-limit"] == shown
                 assert answer.headers["x-ratelimit-remaining"] == shown
                 assert "x-ratelimit-reset" in answer.headers

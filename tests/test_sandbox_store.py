@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 import pytest
+from support import BALANCE, MERCHANT, caller
 
 from pay88kit import Config, Inbox, Pay88, Sandbox, WrongUse
 from pay88kit.cli import main
@@ -114,6 +115,56 @@ def test_a_notification_still_owed_is_sent_after_a_new_start(tmp_path: Path) -> 
         assert [received.status for received in inbox.wait(2)] == ["PENDING", "COMPLETED"]
         second.clock.advance(86_400)
         assert len(second.webhooks()) == 3
+
+
+def test_used_places_of_a_limit_stay_used(tmp_path: Path) -> None:
+    db = tmp_path / "sandbox.db"
+    with Sandbox(db=db) as first:
+        shop = caller(first)
+        for _ in range(9):
+            assert shop.token().status_code == 200
+        first.clock.advance(20)
+        assert shop.token().headers["x-ratelimit-remaining"] == "0"
+    with Sandbox(db=db) as second:
+        shop = caller(second)
+        refused = shop.token()
+        assert refused.status_code == 429
+        assert refused.headers["retry-after"] == "40"
+        second.clock.advance(40)
+        # The ninth and the tenth were taken at different times.
+        assert shop.token().headers["x-ratelimit-remaining"] == "8"
+
+
+def test_the_hour_is_kept_too_and_its_rows_do_not_grow_in_number(tmp_path: Path) -> None:
+    db = tmp_path / "sandbox.db"
+    limits = {"balance": (2, 3)}
+    for passed in range(3):
+        with Sandbox(limits=limits, db=db) as sandbox:
+            shop = caller(sandbox)
+            for _ in range(3):
+                sandbox.clock.advance(60)
+                answer = shop.post(BALANCE, params={"id": MERCHANT})
+                assert answer.status_code == 200, passed
+            sandbox.clock.advance(60)
+        with Sandbox(db=db) as sandbox:
+            refused = caller(sandbox).post(BALANCE, params={"id": MERCHANT})
+            assert refused.status_code == 429
+            assert refused.headers["retry-after"] == str(3_600 - 3 * 60)
+            sandbox.clock.advance(3_600)
+    with sqlite3.connect(db) as file:
+        names = "SELECT count(*) FROM kept WHERE kind = 'place' AND name LIKE '%balance%'"
+        assert file.execute(names).fetchone() == (3,)
+    file.close()
+
+
+def test_limits_that_were_set_anew_start_empty_after_a_break_too(tmp_path: Path) -> None:
+    db = tmp_path / "sandbox.db"
+    with Sandbox(db=db) as first:
+        for _ in range(10):
+            caller(first).token()
+        first.merchant(merchant_id=MERCHANT, limits={"token": [10, 100]})
+    with Sandbox(db=db) as second:
+        assert caller(second).token().headers["x-ratelimit-remaining"] == "9"
 
 
 def test_a_reset_empties_the_file(tmp_path: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -14,8 +16,8 @@ from hypothesis import strategies as st
 from joserfc import jwe
 from joserfc.jwk import OctKey
 
-from pay88kit.errors import WebhookRefused
-from pay88kit.webhooks import Notification, Reason, decrypt_jwe, parse, sign, verify
+from pay88kit.errors import MissingExtra, WebhookRefused
+from pay88kit.webhooks import Decrypt, Notification, Reason, decrypt_jwe, parse, sign, verify
 
 NOW = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
 SECRET = "whsec_0123456789abcdefghij"
@@ -218,8 +220,6 @@ def test_a_token_of_another_secret_does_not_decrypt() -> None:
 
 
 def test_a_token_without_encryption_is_not_taken() -> None:
-    from base64 import urlsafe_b64encode
-
     def part(data: bytes) -> str:
         return urlsafe_b64encode(data).rstrip(b"=").decode()
 
@@ -259,6 +259,32 @@ def test_a_token_is_believed_for_exactly_five_minutes() -> None:
         assert verify(body(), header(), SECRET, now=moment).transaction_id == ID
     assert reason(body(), header(), now=NOW + five + MS) is Reason.TOO_OLD
     assert reason(body(), header(), now=NOW - five - MS) is Reason.FROM_THE_FUTURE
+
+
+@given(
+    st.datetimes(datetime(2020, 1, 1), datetime(2090, 1, 1), timezones=st.just(UTC)),
+    st.integers(0, 10**9),
+)
+def test_both_sides_of_the_tolerance_are_exact_to_the_millisecond(
+    signed: datetime, tolerance: int
+) -> None:
+    signed = signed.replace(microsecond=signed.microsecond // 1000 * 1000)
+    allowed = tolerance * MS
+    authorization = header(now=signed)
+    for side in (1, -1):
+        edge = signed + side * allowed
+        verify(body(), authorization, SECRET, now=edge, tolerance=allowed)
+        beyond = {"now": edge + side * MS, "tolerance": allowed}
+        expected = Reason.TOO_OLD if side == 1 else Reason.FROM_THE_FUTURE
+        assert reason(body(), authorization, **beyond) is expected
+
+
+@given(st.datetimes(datetime(2020, 1, 1), datetime(2090, 1, 1), timezones=st.just(UTC)))
+def test_a_token_carries_its_time_in_whole_milliseconds(now: datetime) -> None:
+    token = header(now=now).removeprefix("Bearer ")
+    ts = json.loads(decrypt_jwe(token, SECRET))["ts"]
+    carried = datetime(1970, 1, 1, tzinfo=UTC) + ts * MS
+    assert timedelta(0) <= now - carried < MS
 
 
 def test_another_tolerance_counts() -> None:
@@ -341,6 +367,79 @@ def test_parsing_raises_nothing_but_a_malformed_refusal(content: bytes) -> None:
         assert notification.date is None or notification.date.tzinfo is UTC
         assert notification.reference is None or isinstance(notification.reference, str)
         assert notification.currency is None or isinstance(notification.currency, str)
+
+
+def raised(error: Exception) -> Decrypt:
+    def decrypt(token: str, secret: str) -> bytes:
+        raise error
+
+    return decrypt
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ImportError("no module"), ModuleNotFoundError("no module"), RecursionError(),
+        MemoryError(), StopIteration(), OSError("gone"), UnicodeDecodeError("a", b"b", 0, 1, "c"),
+        AssertionError(), WebhookRefused(Reason.NOT_JSON, "x"), Exception(SECRET),
+    ],
+    ids=lambda error: type(error).__name__,
+)  # fmt: skip
+def test_whatever_decrypt_raises_the_token_did_not_decrypt(error: Exception) -> None:
+    with pytest.raises(WebhookRefused) as caught:
+        verify(body(), header(), SECRET, now=NOW, decrypt=raised(error))
+    assert caught.value.reason is Reason.CANNOT_DECRYPT
+    # The kind of a mistake in it is told, its words are not.
+    assert type(error).__name__ in caught.value.detail
+    assert SECRET not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_missing_packages_are_no_refusal() -> None:
+    with pytest.raises(MissingExtra):
+        verify(body(), header(), SECRET, now=NOW, decrypt=raised(MissingExtra("server", "joserfc")))
+
+
+@given(anything | st.binary() | st.builds(object))
+@example(json.loads(claims()))
+@example(claims().decode())
+def test_whatever_decrypt_returns_nothing_else_is_raised(returned: Any) -> None:
+    with contextlib.suppress(WebhookRefused):
+        found = verify(body(), header(), SECRET, now=NOW, decrypt=lambda token, secret: returned)
+        assert found.transaction_id == ID
+
+
+@given(st.integers(0, 10**6), st.integers(1, 255))
+def test_no_bit_of_a_token_can_be_changed(at: int, flip: int) -> None:
+    parts = header().removeprefix("Bearer ").split(".")
+    raw = [urlsafe_b64decode(part + "=" * (-len(part) % 4)) for part in parts]
+    number = [0, 2, 3, 4][at % 4]
+    place = at // 4 % len(raw[number])
+    changed = bytearray(raw[number])
+    changed[place] ^= flip
+    parts[number] = urlsafe_b64encode(bytes(changed)).rstrip(b"=").decode()
+    assert reason(body(), "Bearer " + ".".join(parts)) is Reason.CANNOT_DECRYPT
+
+
+@given(
+    st.binary(), st.text(), st.datetimes(timezones=st.just(UTC)), st.timedeltas(timedelta(0))
+)  # fmt: skip
+def test_no_time_raises_anything_else(
+    content: bytes, authorization: str, now: datetime, tolerance: timedelta
+) -> None:
+    for sent, token in ((content, authorization), (body(), header())):
+        with contextlib.suppress(WebhookRefused):
+            found = verify(sent, token, SECRET, now=now, tolerance=tolerance)
+            assert abs(now - NOW) <= tolerance + MS
+            assert found.transaction_id == ID
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-16-le"])
+def test_json_in_another_encoding_is_malformed(encoding: str) -> None:
+    # No record could keep it as it came.
+    assert reason(body().decode().encode(encoding), header()) is Reason.NOT_JSON
+    assert reason(b'{"x": "\xed\xa0\x80"}', header()) is Reason.NOT_JSON
+    assert verify(b"\xef\xbb\xbf" + body(), header(), SECRET, now=NOW).transaction_id == ID
 
 
 @pytest.mark.parametrize(

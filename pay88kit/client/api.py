@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 from urllib.parse import urlsplit
@@ -11,16 +11,22 @@ import httpx
 
 from pay88kit.client.core import Core
 from pay88kit.client.flow import drive, drive_async
+from pay88kit.client.logs import mask_http_logs
 from pay88kit.client.transports import InProcess
 from pay88kit.config import Config, SystemClock, is_loopback
 from pay88kit.display import Row, Shown
-from pay88kit.errors import ConfigError, MissingExtra
+from pay88kit.errors import ConfigError, InvalidRequest, MissingExtra, Problem
 from pay88kit.models.answers import Answer, Balance, Cashout, Charge, Token
 from pay88kit.models.requests import BankDetails, CashoutRequest, CashRequest, ChargeRequest
 from pay88kit.policy import Policy
 
 if TYPE_CHECKING:
+    import ssl
+
+    import pandas as pd
+
     from pay88kit.books import Books
+    from pay88kit.client.many import Batch
     from pay88kit.sandbox import Sandbox
 
 # A create that is answered late is worse than one that waits: its outcome would be unknown.
@@ -66,7 +72,9 @@ class _Client(Shown):
         books: Books | str | Literal[False] | None,
         policy: Policy | None,
         operation_marker: bool,
+        share_token: bool,
     ) -> None:
+        mask_http_logs()
         self.config = _complete(config or Config())
         self._books = books
         self._core = Core(
@@ -74,6 +82,7 @@ class _Client(Shown):
             policy or Policy(),
             self._open_books,
             operation_marker=operation_marker,
+            share_token=share_token,
         )
 
     @property
@@ -114,11 +123,43 @@ class _Client(Shown):
             return InProcess(self.config.origin)
         return given
 
+    def _batch(self, rows: Any, concurrency: int, max_wait: float | None) -> Batch:
+        if concurrency < 1:
+            fault = f"{concurrency} can send nothing."
+            raise InvalidRequest(Problem("concurrency", fault, "Use 1 or more."))
+        if self.books is None:
+            fault = "are kept in the books, and this client has none (books=False)."
+            raise InvalidRequest(Problem("keys", fault, "Use books."))
+        from pay88kit.client.many import Batch
+
+        return Batch(self._core, rows, max_wait)
+
+    def _options(self, timeout: Any, event_hooks: Any, proxy: Any, verify: Any) -> dict[str, Any]:
+        if not verify or isinstance(verify, str):
+            raise ConfigError(
+                "verify: 88Pay's certificate is always checked. For an authority of your own give "
+                "ssl.create_default_context(cafile=…)."
+            )
+        if verify is True and not self._leaves_machine and self.config.base_url[:5] == "https":
+            # Without trust_env httpx would not look at SSL_CERT_FILE.
+            verify = httpx.create_ssl_context()
+        return {
+            "timeout": timeout,
+            "event_hooks": event_hooks,
+            # A sandbox in this process is not behind one.
+            "proxy": proxy if self.config.origin is None else None,
+            "verify": verify,
+            "trust_env": self._leaves_machine,
+            # Credentials go to the one address that was configured.
+            "follow_redirects": False,
+        }
+
     def _rows(self) -> list[Row]:
         return self.config._rows()
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.config!r})"
+        # A traceback may show a client that could not be made.
+        return f"{type(self).__name__}({getattr(self, 'config', None)!r})"
 
 
 def _complete(config: Config) -> Config:
@@ -152,14 +193,20 @@ class Pay88(_Client):
         books: where creates are recorded: :class:`~pay88kit.Books`, a database URL, or False for
             nowhere. By default ``PAY88_BOOKS``, else in memory for ``local`` and in your user data
             directory elsewhere.
-        policy: what is retried, and how long to wait.
+        policy: what is retried, and how long to wait; see :class:`~pay88kit.Policy`.
         operation_marker: whether an operation id is added to each ``notification_url``, so that
             a notification can be matched even when the answer to the create was lost.
+        share_token: whether processes of this user with the same credentials share one token, in
+            a file of mode 0600. The kit's reports do.
         transport: an httpx transport of your own.
-        timeout: in seconds, or an ``httpx.Timeout``.
+        timeout: of one attempt, in seconds, or an ``httpx.Timeout``.
+        event_hooks: httpx's; what they see holds secrets.
+        proxy: a proxy's address; without it the usual environment variables count.
+        verify: an ``ssl.SSLContext``, for a certificate authority of your own.
 
     Raises:
-        ConfigError: credentials are missing or do not fit the environment.
+        ConfigError: credentials are missing or do not fit the environment, or ``verify`` would
+            switch the check of 88Pay's certificate off.
     """
 
     def __init__(
@@ -169,13 +216,22 @@ class Pay88(_Client):
         books: Books | str | Literal[False] | None = None,
         policy: Policy | None = None,
         operation_marker: bool = True,
+        share_token: bool = False,
         transport: httpx.BaseTransport | None = None,
         timeout: float | httpx.Timeout = TIMEOUT,
+        event_hooks: Mapping[str, list[Callable[..., Any]]] | None = None,
+        proxy: str | None = None,
+        verify: ssl.SSLContext | Literal[True] = True,
     ) -> None:
-        super().__init__(config, books, policy, operation_marker)
+        super().__init__(config, books, policy, operation_marker, share_token)
         self._http = httpx.Client(
-            transport=self._transport(transport), timeout=timeout, trust_env=self._leaves_machine
+            transport=self._transport(transport),
+            **self._options(timeout, event_hooks, proxy, verify),
         )
+        if not isinstance(self._http._transport, InProcess):
+            from pay88kit.client.deadline import bound
+
+            bound(self._http)
 
     def token(self, *, fresh: bool = False) -> Token:
         """A token that is usable now; the kept one, unless ``fresh``."""
@@ -210,6 +266,38 @@ class Pay88(_Client):
         """
         flow = self._core.create("charge", request, fields, key=key, extra=extra, check=check)
         return drive(flow, self._http)  # type: ignore[no-any-return]
+
+    def charge_many(
+        self,
+        rows: pd.DataFrame | Iterable[Mapping[str, Any]],
+        *,
+        concurrency: int = 8,
+        max_wait: float | None = None,
+        progress: bool | None = None,
+    ) -> pd.DataFrame:
+        """Charge many customers, each under a key of its own, some at the same time.
+
+        It keeps to the rate limits for as long as that takes. Ctrl-C ends what is under way and
+        records it; the same call again goes on where it stopped, and repeats no charge.
+
+        Args:
+            rows: a table, or an iterable of mappings, each with a ``key`` and a charge's fields.
+            concurrency: how many are under way at once.
+            max_wait: the longest time in seconds that one row waits for its place; no bound
+                by default.
+            progress: whether a bar is shown; by default where somebody watches.
+
+        Returns:
+            A row for each row, in their order: ``key``, ``state`` (``created``, ``refused``,
+            ``unknown``, ``invalid``, ``not sent``), the answer's fields, ``error``.
+
+        Raises:
+            InvalidRequest: a row without a key, or two with the same; nothing was sent.
+            Unauthorized, Forbidden, BooksError: what would stop all others; what was done by then
+                is in the books.
+            MissingExtra: without the extras ``books`` and ``frames``.
+        """
+        return self._batch(rows, concurrency, max_wait).run(self._http, concurrency, progress)
 
     def cash(
         self,
@@ -278,12 +366,17 @@ class AsyncPay88(_Client):
         books: Books | str | Literal[False] | None = None,
         policy: Policy | None = None,
         operation_marker: bool = True,
+        share_token: bool = False,
         transport: httpx.AsyncBaseTransport | None = None,
         timeout: float | httpx.Timeout = TIMEOUT,
+        event_hooks: Mapping[str, list[Callable[..., Any]]] | None = None,
+        proxy: str | None = None,
+        verify: ssl.SSLContext | Literal[True] = True,
     ) -> None:
-        super().__init__(config, books, policy, operation_marker)
+        super().__init__(config, books, policy, operation_marker, share_token)
         self._http = httpx.AsyncClient(
-            transport=self._transport(transport), timeout=timeout, trust_env=self._leaves_machine
+            transport=self._transport(transport),
+            **self._options(timeout, event_hooks, proxy, verify),
         )
 
     async def token(self, *, fresh: bool = False) -> Token:
@@ -303,6 +396,18 @@ class AsyncPay88(_Client):
         """See :meth:`Pay88.charge`."""
         flow = self._core.create("charge", request, fields, key=key, extra=extra, check=check)
         return await drive_async(flow, self._http)
+
+    async def charge_many(
+        self,
+        rows: pd.DataFrame | Iterable[Mapping[str, Any]],
+        *,
+        concurrency: int = 8,
+        max_wait: float | None = None,
+        progress: bool | None = None,
+    ) -> pd.DataFrame:
+        """See :meth:`Pay88.charge_many`. A task that is cancelled ends what is under way first."""
+        batch = self._batch(rows, concurrency, max_wait)
+        return await batch.run_async(self._http, concurrency, progress)
 
     async def cash(
         self,

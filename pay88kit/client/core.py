@@ -3,80 +3,41 @@
 from __future__ import annotations
 
 import logging
+import math
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode, urlsplit, urlunsplit
 
-import httpx
-
-from pay88kit import money
-from pay88kit.client.flow import Flow, Record, Send, Wait
-from pay88kit.client.tokens import TokenCache
-from pay88kit.config import Config
+from pay88kit.client.exchange import PATHS, Call, Exchange, plain
+from pay88kit.client.flow import Flow, Record, Wait
+from pay88kit.config import Config, SystemClock
 from pay88kit.display import one_line
-from pay88kit.errors import (
-    ConnectionFailed,
-    InvalidRequest,
-    MalformedAnswer,
-    OutcomeUnknown,
-    Pay88Error,
-    Problem,
-    status_error,
-)
+from pay88kit.errors import InvalidRequest, OutcomeUnknown, Pay88Error, Problem
 from pay88kit.models.answers import Answer, Balance, Cashout, Charge, Token
 from pay88kit.models.requests import check as check_body
 from pay88kit.models.requests import complete
-from pay88kit.policy import CREATES, Failure, Policy, Step
-from pay88kit.version import __version__
-from pay88kit.webhooks import MARKER
+from pay88kit.policy import Policy
+from pay88kit.webhooks import marked
 
 if TYPE_CHECKING:
-    from pay88kit.books import Books
+    from pay88kit.books import Books, Entry
 
-PATHS = {
-    "token": "/api/auth/token",
-    "charge": "/api/transactions/charges",
-    "cash": "/api/transactions/cash",
-    "cashout": "/api/transactions/cashout-bank-transfer",
-    "balance": "/api/balance",
-}
 _OPERATIONS = {path: operation for operation, path in PATHS.items()}
 _ANSWERS: Mapping[str, type[Charge] | type[Cashout]] = {
     "charge": Charge,
     "cash": Charge,
     "cashout": Cashout,
 }
-# The kind of failure, by what httpx knows of the request. All others: it may have arrived.
-_NOT_SENT = (
-    httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError,
-    httpx.UnsupportedProtocol,
-)  # fmt: skip
-
-
 # Not a warning: one that is turned into an error would hide what became of the money.
 _log = logging.getLogger("pay88kit")
-_ALWAYS = {"Accept": "application/json", "User-Agent": f"pay88kit/{__version__}"}
-
-
-@dataclass(frozen=True)
-class Call:
-    """One request as it is asked for, before a token is put into it."""
-
-    operation: str
-    method: str
-    path: str
-    json: Any = None
-    params: Mapping[str, str] | None = None
-
-
-@dataclass(frozen=True)
-class Done:
-    """A successful exchange: the decoded answer, and the session under which it happened."""
-
-    raw: dict[str, Any]
-    session_id: str | None
+_REAL = SystemClock()
+# Between the commit of an operation and the clock that its exchange starts, in seconds.
+_SPARE = 5.0
+_DAY = 86_400.0
+# Of a reference, in a line of the log: 88Pay's have eleven characters.
+_SHOWN = 100
 
 
 class Core:
@@ -92,26 +53,27 @@ class Core:
         open_books: Callable[[], Books | None],
         *,
         operation_marker: bool,
+        share_token: bool,
     ) -> None:
         self.config = config
-        self._policy = policy
         self._open_books = open_books
         self._marks = operation_marker
-        self._tokens = TokenCache(config.clock)
+        self._exchange = Exchange(config, policy, share_token=share_token)
+        # For how long, in seconds, an operation may be under way: then its sender has ended.
+        longest = policy.max_wait + policy.deadline + min(_SPARE, policy.deadline / 2)
+        self._longest = min(longest, _DAY)
 
     # -- the verbs
 
     def token(self, *, fresh: bool = False) -> Flow[Token]:
         """A token that is usable now."""
-        if fresh:
-            self._tokens.drop()
-        return (yield from self._tokens.get(self._fetch_token()))
+        return (yield from self._exchange.token(fresh=fresh))
 
     def balance(self, merchant_id: str | None) -> Flow[Balance]:
         """The balance of the merchant."""
         asked = {"id": merchant_id or str(self.config.merchant_id)}
         call = Call("balance", "POST", PATHS["balance"], params=asked)
-        return Balance.read((yield from self._exchange(call)).raw)
+        return Balance.read((yield from self._exchange.send(call)).raw)
 
     def request(self, method: str, path: str, json: Any, params: Any) -> Flow[Answer]:
         """Any authenticated call."""
@@ -122,7 +84,7 @@ class Core:
             raise InvalidRequest(Problem("path", "has a # in it.", "Write %23, or leave it out."))
         operation = _OPERATIONS.get(path, "") if method == "POST" else ""
         call = Call(operation or f"{method} {path}", method, path, json, params)
-        return Answer.read((yield from self._exchange(call)).raw)
+        return Answer.read((yield from self._exchange.send(call)).raw)
 
     def create(
         self,
@@ -133,19 +95,71 @@ class Core:
         key: str | None,
         extra: Mapping[str, Any] | None,
         check: bool,
+        patience: float = math.inf,
     ) -> Flow[Any]:
-        """A charge, cash payment or cashout: recorded, sent once, recorded again."""
+        """A charge, cash payment or cashout: recorded, sent once, recorded again.
+
+        ``patience`` may lower the policy's ``max_wait``.
+        """
         body = self._body(operation, request, fields, extra, check)
         books = self._open_books()
-        if key is not None and not (isinstance(key, str) and key.strip() and len(key) <= 255):
+        if key is not None and not _is_name(key):
             fault = "is not a name."
             raise InvalidRequest(Problem("key", fault, "Use text of 1 to 255 characters."))
         if books is None and key is not None:
             fault = "is kept in the books, and this client has none (books=False)."
             raise InvalidRequest(Problem("key", fault, "Leave the key out, or use books."))
         marker = self._new_id()
+        entry: Entry | None = None
         if books is not None:
-            begin = Record(
+            entry = yield from self._begin(books, operation, body, marker, key)
+            if entry.answer is not None:
+                return _ANSWERS[operation].read(entry.answer)
+            marker = entry.id
+        call = Call(operation, "POST", PATHS[operation], self._marked(body, marker))
+        sessions: list[str | None] = []
+        try:
+            done = yield from self._exchange.send(
+                call, sessions, patience=patience, given_up_at=entry.deadline if entry else None
+            )
+            answer = self._read(operation, done.raw)
+        except Exception as error:
+            if isinstance(error, OutcomeUnknown):
+                error = OutcomeUnknown(operation, error.reason, key=key, marker=marker)
+            elif sessions and not isinstance(error, Pay88Error):
+                reason = f"The exchange broke off ({type(error).__name__})."
+                error = OutcomeUnknown(operation, reason, key=key, marker=marker)
+            if books and entry:
+                yield Record(self._failed(books, entry, error, sessions))
+            raise error from None
+        except BaseException:
+            if books and entry:
+                self._interrupted(books, entry, sessions)
+            raise
+        if books and entry:
+            record = Record(self._succeeded(books, entry, answer, str(done.session_id)))
+            try:
+                yield record
+            except BaseException:
+                if not record.done:
+                    # Stopped in the middle of it: its reference is known nowhere else.
+                    record.work()
+                raise
+        return answer
+
+    def ready(self, operation: str, patience: float) -> Flow[None]:
+        """Wait until an operation may go under the rate limits; see :class:`Pace`."""
+        return self._exchange.ready(operation, patience)
+
+    def _begin(
+        self, books: Books, operation: str, body: dict[str, Any], marker: str, key: str | None
+    ) -> Flow[Entry]:
+        """Commit that it is about to be sent. Where another caller is sending it, wait for that."""
+        pause = 0.02
+        # Its deadline may be far away: the machine's time was set back, or its caller had longer.
+        gives_up = _REAL.monotonic() + self._longest
+        while True:
+            record = Record(
                 lambda: books.begin(
                     operation,
                     body,
@@ -154,37 +168,24 @@ class Core:
                     merchant_id=str(self.config.merchant_id),
                     key=key,
                     now=self.config.clock.now(),
+                    deadline=datetime.now(UTC) + timedelta(seconds=self._longest),
                 )
             )
-            entry = yield begin
-            if entry.answer is not None:
-                return _ANSWERS[operation].read(entry.answer)
-            marker = entry.id
-        call = Call(operation, "POST", PATHS[operation], self._marked(body, marker))
-        sessions: list[str | None] = []
-        try:
-            done = yield from self._exchange(call, sessions)
-            answer = self._read(operation, done.raw)
-        except Exception as error:
-            if isinstance(error, OutcomeUnknown):
-                error = OutcomeUnknown(operation, error.reason, key=key, marker=marker)
-            elif sessions and not isinstance(error, Pay88Error):
-                reason = f"The exchange broke off ({type(error).__name__})."
-                error = OutcomeUnknown(operation, reason, key=key, marker=marker)
-            if books is not None:
-                yield Record(self._failed(books, marker, error, sessions))
-            raise error from None
-        except BaseException:
-            # Interrupted or cancelled. Once it was on its way, it may have been accepted.
-            if books is not None:
-                stopped: Exception = Pay88Error("Interrupted before it was sent.")
-                if sessions:
-                    stopped = InterruptedError("Interrupted before the answer came.")
-                self._failed(books, marker, stopped, sessions)()
-            raise
-        if books is not None:
-            yield Record(self._succeeded(books, marker, answer, str(done.session_id)))
-        return answer
+            try:
+                entry: Entry = yield record
+            except BaseException:
+                begun = record.done
+                if begun is not None and begun.answer is None and not begun.busy:
+                    self._interrupted(books, begun, [])
+                raise
+            if not entry.busy:
+                return entry
+            if _REAL.monotonic() > gives_up:
+                reason = "Another caller is still sending it, as the books say."
+                raise OutcomeUnknown(operation, reason, key=key, marker=entry.id)
+            # In real time, whatever the sandbox's clock says: the other one is at work now.
+            yield Wait(_REAL, _REAL.monotonic() + pause)
+            pause = min(2 * pause, 0.5)
 
     # -- building
 
@@ -197,7 +198,7 @@ class Core:
         check: bool,
     ) -> dict[str, Any]:
         given = dict(fields) if request is None else {**request.fields(), **fields}
-        body = complete(operation, {name: _plain(value) for name, value in given.items()})
+        body = complete(operation, {name: plain(value) for name, value in given.items()})
         if check:
             loopback = self.config.environment == "local"
             body = check_body(operation, body, loopback=loopback)
@@ -205,11 +206,10 @@ class Core:
                 fault = "is a field that the kit knows, so extra= may not change it."
                 raise InvalidRequest(Problem(name, fault, f"Give {name}= itself, or check=False."))
         body |= extra or {}
-        float_at = _find_float(body)
-        if float_at:
+        unfit = _unfit(body)
+        if unfit:
             # Not even without the checks: what is sent would not be what was meant.
-            fault = "is a float, which cannot hold money exactly."
-            raise InvalidRequest(Problem(float_at, fault, "Use an int or a Decimal."))
+            raise InvalidRequest(unfit)
         return body
 
     def _marked(self, body: dict[str, Any], marker: str) -> dict[str, Any]:
@@ -217,160 +217,26 @@ class Core:
         if not self._marks or not isinstance(url, str):
             return body
         try:
-            parts = urlsplit(url)
+            return body | {"notification_url": marked(url, marker)}
         except ValueError:
             return body  # only with check=False
-        # The merchant's own query stays as it is written: it may be signed.
-        query = f"{parts.query}&{MARKER}={marker}" if parts.query else f"{MARKER}={marker}"
-        return body | {"notification_url": urlunsplit(parts._replace(query=query))}
 
     def _new_id(self) -> str:
         origin = self.config.origin
         return str(origin.operation_id()) if origin is not None else str(uuid.uuid4())
-
-    # -- the exchange
-
-    def _fetch_token(self) -> Flow[Token]:
-        done = yield from self._exchange(Call("token", "POST", PATHS["token"]))
-        token = Token.read(done.raw)
-        if token.access_token is None or token.session_id is None:
-            raise MalformedAnswer(
-                "token", "The answer has no access_token or no session_id.", sent=True
-            )
-        return token
-
-    def _exchange(self, call: Call, sessions: list[str | None] | None = None) -> Flow[Done]:
-        """Send until there is an answer, or the policy says to stop.
-
-        ``sessions`` receives the session of every attempt: the last one is known even when no
-        answer comes.
-        """
-        retries = renewals = 0
-        while True:
-            token = None if call.operation == "token" else (yield from self.token())
-            if token is not None and sessions is not None:
-                sessions.append(token.session_id)
-            outcome = yield from self._attempt(call, token)
-            if isinstance(outcome, Done):
-                return outcome
-            failure, error, status_code, retry_after = outcome
-            decision = self._policy.decide(
-                call.operation,
-                failure,
-                status_code=status_code,
-                retries=retries,
-                renewals=renewals,
-                retry_after=retry_after,
-            )
-            if decision.step is Step.RENEW:
-                renewals += 1
-                self._tokens.drop(token)
-            elif decision.step is Step.RETRY:
-                retries += 1
-                clock = self.config.clock
-                yield Wait(clock, clock.monotonic() + decision.wait)
-            elif decision.step is Step.UNKNOWN and call.operation in CREATES:
-                raise OutcomeUnknown(call.operation, _reason(error)) from None
-            else:
-                raise error from None
-
-    def _attempt(
-        self, call: Call, token: Token | None
-    ) -> Flow[Done | tuple[Failure, Pay88Error, int, float | None]]:
-        try:
-            response = yield Send(self._build(call, token))
-        except _NOT_SENT as problem:
-            reason = (
-                f"No connection to {self.config.base_url} ({type(problem).__name__}). Check the "
-                f"network and the base URL; nothing was sent."
-            )
-            return Failure.NOT_SENT, ConnectionFailed(call.operation, reason), 0, None
-        except httpx.RequestError as problem:
-            reason = f"No answer came ({type(problem).__name__})."
-            return Failure.NO_ANSWER, ConnectionFailed(call.operation, reason, sent=True), 0, None
-        session_id = token.session_id if token else None
-        raw = _decode(response.content)
-        if not response.is_success:
-            return self._refusal(call, response, raw, session_id, token)
-        if raw is None:
-            reason = "The answer is not a JSON object."
-            return Failure.BAD_ANSWER, MalformedAnswer(call.operation, reason, sent=True), 0, None
-        return Done(raw, session_id)
-
-    def _build(self, call: Call, token: Token | None) -> httpx.Request:
-        if token is None:
-            headers = {
-                # Not made into plain text here, where a traceback might show it.
-                "x-api-key": self.config.api_key or "",
-                "x-merchant-id": self.config.merchant_id or "",
-            }
-        else:
-            headers = token.headers
-        content = None
-        if call.json is not None:
-            headers |= {"Content-Type": "application/json"}
-            content = money.dumps(_plain(call.json)).encode()
-        url = self.config.base_url + call.path
-        if call.params:
-            url += ("&" if "?" in url else "?") + urlencode(call.params)
-        return httpx.Request(call.method, url, headers=_ALWAYS | headers, content=content)
-
-    def _refusal(
-        self,
-        call: Call,
-        response: httpx.Response,
-        raw: dict[str, Any] | None,
-        session_id: str | None,
-        token: Token | None,
-    ) -> tuple[Failure, Pay88Error, int, float | None]:
-        said = (raw or {}).get("message")
-        message = said if isinstance(said, str) else response.reason_phrase or "without a message"
-        retry_after = _seconds(response.headers.get("retry-after"))
-        error = status_error(response.status_code)(
-            call.operation,
-            response.status_code,
-            # Cut after cleaning: half a secret would not be found.
-            one_line(self._clean(message, token))[:500],
-            session_tail=session_id[-4:] if session_id else None,
-            body=self._clean_all(raw, token),
-            retry_after=retry_after,
-        )
-        return Failure.STATUS, error, response.status_code, retry_after
-
-    def _clean(self, text: str, token: Token | None) -> str:
-        """88Pay's words, without our own secrets should it repeat them."""
-        config = self.config
-        secrets = [config.api_key, config.webhook_secret]
-        if token is not None:
-            secrets += [token.access_token, token.session_id]
-        for secret in filter(None, secrets):
-            text = text.replace(str(secret), "…")
-        return text
-
-    def _clean_all(self, value: Any, token: Token | None) -> Any:
-        """The same for a whole decoded answer."""
-        if isinstance(value, str):
-            return self._clean(value, token)
-        if isinstance(value, dict):
-            return {
-                self._clean(name, token): self._clean_all(item, token)
-                for name, item in value.items()
-            }
-        if isinstance(value, list):
-            return [self._clean_all(item, token) for item in value]
-        return value
 
     # -- reading and recording
 
     def _read(self, operation: str, raw: dict[str, Any]) -> Charge | Cashout:
         data = raw.get("data")
         reference = data.get("reference") if isinstance(data, Mapping) else None
-        if not isinstance(reference, str) or not reference:
+        # A database's index holds no endless one. 88Pay's have eleven characters.
+        if not isinstance(reference, str) or not reference.strip() or len(reference) > 255:
             raise OutcomeUnknown(operation, "The answer has no reference.")
         return _ANSWERS[operation].read(raw)
 
     def _failed(
-        self, books: Books, marker: str, error: BaseException, sessions: list[str | None]
+        self, books: Books, entry: Entry, error: BaseException, sessions: list[str | None]
     ) -> Callable[[], None]:
         now = self.config.clock.now()
 
@@ -379,75 +245,88 @@ class Core:
                 if isinstance(error, OutcomeUnknown | InterruptedError):
                     reason = error.reason if isinstance(error, OutcomeUnknown) else str(error)
                     session_id = sessions[-1] if sessions else None
-                    books.lost(marker, reason, session_id=session_id, now=now)
+                    books.lost(
+                        entry.id, reason, session_id=session_id, now=now, deadline=entry.deadline
+                    )
                 else:
-                    books.refused(marker, str(error).splitlines()[0], now=now)
+                    said = str(error).partition("\n")[0] or type(error).__name__
+                    books.refused(entry.id, said, now=now, deadline=entry.deadline)
             except Exception as problem:
                 # What became of the request must reach the caller whatever happens here.
                 _log.error("This could not be recorded: %s: %s", error, problem)
 
         return write
 
+    def _interrupted(self, books: Books, entry: Entry, sessions: list[str | None]) -> None:
+        """Record that a caller was stopped. Once it was on its way, it may have been accepted."""
+        stopped: Exception = Pay88Error("Interrupted before it was sent.")
+        if sessions:
+            stopped = InterruptedError("Interrupted before the answer came.")
+        self._failed(books, entry, stopped, sessions)()
+
     def _succeeded(
-        self, books: Books, marker: str, answer: Charge | Cashout, session_id: str
-    ) -> Callable[[], None]:
-        def write() -> None:
+        self, books: Books, entry: Entry, answer: Charge | Cashout, session_id: str
+    ) -> Callable[[], bool]:
+        reference = one_line(answer.reference)[:_SHOWN]
+
+        def write() -> bool:
             try:
-                books.created(
-                    marker,
+                its_own = books.created(
+                    entry.id,
                     answer.raw,
                     reference=answer.reference,
                     session_id=session_id,
                     now=self.config.clock.now(),
+                    deadline=entry.deadline,
                 )
             except Exception as error:
                 # 88Pay has accepted it: the reference must reach the caller whatever happens here.
                 _log.error(
-                    "%s was accepted by 88Pay, but could not be recorded: %s",
-                    answer.reference,
-                    error,
+                    "%s was accepted by 88Pay, but could not be recorded: %s", reference, error
                 )
+            else:
+                if not its_own:
+                    _log.error(
+                        "%s was accepted by 88Pay after its key was sent again: look whether its "
+                        "customer is charged twice.",
+                        reference,
+                    )
+            return True
 
         return write
 
 
-def _plain(value: Any) -> Any:
-    """Models inside a body as plain data."""
-    if hasattr(value, "model_dump"):
-        return value.model_dump(exclude_none=True)
-    return value
+def _is_name(key: Any) -> bool:
+    if not isinstance(key, str) or not key.strip() or len(key) > 255:
+        return False
+    # What no database stores is written in another way there, which may be another key.
+    return not any(char == "\0" or "\ud800" <= char <= "\udfff" for char in key)
 
 
-def _find_float(value: Any, path: str = "") -> str | None:
-    """The path of the first float in a body, or None."""
+def _unfit(value: Any, path: str = "") -> Problem | None:
+    """The first thing in a body that cannot be sent exactly as it is, or None."""
     if isinstance(value, float):
-        return path
+        fault = "is a float, which cannot hold money exactly."
+        return Problem(path, fault, "Use an int or a Decimal.")
     items: Any = ()
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         items = value.items()
     elif isinstance(value, list | tuple):
         items = enumerate(value)
+    elif isinstance(value, int | Decimal) and not _writable(value):
+        return Problem(path, "is not a number that can be written out.", "Use a smaller number.")
+    elif not (value is None or isinstance(value, str | int | Decimal)):
+        fault = f"is a {type(value).__name__}, which JSON does not have."
+        return Problem(path, fault, "Use text, an int, a Decimal, a list or a dictionary.")
     for name, item in items:
-        found = _find_float(item, f"{path}.{name}" if path else str(name))
+        found = _unfit(item, f"{path}.{name}" if path else str(name))
         if found:
             return found
     return None
 
 
-def _decode(content: bytes) -> dict[str, Any] | None:
-    try:
-        raw = money.loads(content)
-    except ValueError:
-        return None
-    return raw if isinstance(raw, dict) else None
-
-
-def _seconds(text: str | None) -> int | None:
-    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 10 else None
-
-
-def _reason(error: Pay88Error) -> str:
-    reason = getattr(error, "reason", None)
-    if reason is None:
-        reason = f"88Pay answered {getattr(error, 'status_code', 'with an error')}."
-    return str(reason)
+def _writable(number: int | Decimal) -> bool:
+    # What is recorded is read again, and neither Python nor the kit reads thousands of digits.
+    if isinstance(number, int):
+        return number.bit_length() < 1_300
+    return number.is_finite() and -400 < number.adjusted() < 400

@@ -9,7 +9,14 @@ from dataclasses import dataclass, field
 from pay88kit.client.flow import Flow, Join
 from pay88kit.config import Clock
 from pay88kit.models.answers import Token
-from pay88kit.policy import usable_seconds
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A token, and until when it is used, in seconds of the clock that never run backwards."""
+
+    token: Token
+    until: float
 
 
 @dataclass
@@ -21,29 +28,27 @@ class TokenCache:
 
     clock: Clock
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _kept: tuple[Token, float] | None = None
-    _flight: Future[Token | None] | None = None
+    _kept: Kept | None = None
+    _flight: Future[Kept | None] | None = None
 
-    def get(self, fetch: Flow[Token]) -> Flow[Token]:
+    def get(self, fetch: Flow[Kept]) -> Flow[Kept]:
         """The kept token, or the one that ``fetch`` brings; other calls wait for the same one."""
         while True:
             with self._lock:
-                if self._kept is not None and self.clock.monotonic() < self._kept[1]:
-                    return self._kept[0]
+                if self._kept is not None and self.clock.monotonic() < self._kept.until:
+                    return self._kept
                 leads = self._flight is None
                 flight = self._flight = self._flight or Future()
             if leads:
                 return (yield from self._lead(fetch, flight))
-            token = yield Join(flight)
+            kept = yield Join(flight)
             # None: the call that fetched was cancelled. Then this one may lead.
-            if token is not None:
-                return token  # type: ignore[no-any-return]
+            if kept is not None:
+                return kept  # type: ignore[no-any-return]
 
-    def _lead(self, fetch: Flow[Token], flight: Future[Token | None]) -> Flow[Token]:
-        # 88Pay counts the 60 seconds from some moment after this one.
-        asked = self.clock.monotonic()
+    def _lead(self, fetch: Flow[Kept], flight: Future[Kept | None]) -> Flow[Kept]:
         try:
-            token = yield from fetch
+            kept = yield from fetch
         except BaseException as error:
             with self._lock:
                 self._flight = None
@@ -53,13 +58,13 @@ class TokenCache:
                 flight.set_result(None)
             raise
         with self._lock:
-            self._kept = (token, asked + usable_seconds(token.expires_in))
+            self._kept = kept
             self._flight = None
-        flight.set_result(token)
-        return token
+        flight.set_result(kept)
+        return kept
 
     def drop(self, token: Token | None = None) -> None:
         """Forget the kept token, or only that one if another has taken its place."""
         with self._lock:
-            if self._kept is not None and token in (None, self._kept[0]):
+            if self._kept is not None and token in (None, self._kept.token):
                 self._kept = None

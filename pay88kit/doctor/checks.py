@@ -11,11 +11,12 @@ from decimal import Decimal
 from typing import Any, TypeGuard
 
 from pay88kit import money
-from pay88kit.client.core import PATHS
+from pay88kit.client.exchange import PATHS
 from pay88kit.config import KEY_PREFIXES
 from pay88kit.contract import Observe
 from pay88kit.doctor.wire import YOUNG, Heard, Session, Stopped, Wire
 from pay88kit.errors import Pay88Error, status_error
+from pay88kit.webhooks import Incoming
 
 _UUID4 = re.compile(r"sess_[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 _TWO_DECIMALS = re.compile(r"-?[0-9]+\.[0-9]{2}")
@@ -36,14 +37,30 @@ class Check:
     run: Callable[[Examiner], None]
 
 
-class Examiner:
-    """What the checks share: the wire, and the sessions that were opened."""
+@dataclass(frozen=True)
+class Notify:
+    """Where one notification is to go, and how it is heard there.
 
-    def __init__(self, wire: Wire, notification_url: str) -> None:
+    ``hear`` waits that many real seconds, at most, for the next request to ``url``, and is None
+    where nobody listens. ``timeout`` bounds the whole wait, in real seconds.
+    """
+
+    url: str
+    hear: Callable[[float], Incoming | None] | None
+    timeout: float
+
+
+class Examiner:
+    """What the checks share: the wire, the sessions that were opened, and who hears a webhook."""
+
+    def __init__(self, wire: Wire, notify: Notify | None = None) -> None:
         self.wire = wire
         self.config = wire.config
         self.see = wire.notes.see
-        self.notification_url = notification_url
+        self.notify = notify
+        # Methods whose charge was accepted with a checkout, in the order in which they were asked.
+        self.payable: list[str] = []
+        # The charge that was made for its notification, until that has come.
         self.notified: str | None = None
         self.sessions: list[Session] = []
 
@@ -135,14 +152,14 @@ def _judge_token(x: Examiner, heard: Heard) -> None:
         data.get(name) for name in ("expires_in", "access_token", "session_id")
     )
     x.see("token.expires-in", type(life) is int and life == 60, _value(life))
-    x.see("token.access-token", isinstance(token, str) and bool(token), _kind(token))
+    x.see("token.access-token", isinstance(token, str) and bool(token), kind(token))
     fits = isinstance(session_id, str) and _UUID4.fullmatch(session_id) is not None
-    x.see("token.session-id", fits, "of that form" if fits else f"{_kind(session_id)}, otherwise")
+    x.see("token.session-id", fits, "of that form" if fits else f"{kind(session_id)}, otherwise")
     if isinstance(token, str) and token:
-        x.see("token.form", True, _form(token))
+        x.see("token.form", True, token_form(token))
 
 
-def _form(token: str) -> str:
+def token_form(token: str) -> str:
     """What a token looks like; none of its contents but names of algorithms."""
     parts = token.split(".")
     names = {3: "a JWT", 5: "a JWE"}
@@ -190,18 +207,18 @@ def _judge_balance(x: Examiner, heard: Heard) -> None:
     inner = data.get("message")
     x.see("balance.inner-message", inner == "Balance calculated successfully", _value(inner))
     same = data.get("merchant_id") == x.config.merchant_id
-    x.see("balance.merchant-id", same, "the same" if same else _kind(data.get("merchant_id")))
+    x.see("balance.merchant-id", same, "the same" if same else kind(data.get("merchant_id")))
     summary = data.get("balance_summary")
     fields = summary if isinstance(summary, dict) else {}
     for name in _FIGURES:
         value = fields.get(name)
         fits = isinstance(value, str) and _TWO_DECIMALS.fullmatch(value) is not None
-        x.see(f"balance.{name}", fits, "of that form" if fits else f"{_kind(value)}, otherwise")
+        x.see(f"balance.{name}", fits, "of that form" if fits else f"{kind(value)}, otherwise")
     net = fields.get("net_balance")
     number = isinstance(net, int | Decimal) and not isinstance(net, bool)
-    x.see("balance.net_balance", number, _kind(net))
+    x.see("balance.net_balance", number, kind(net))
     payin, payout, exact = (
-        _amount(value) for value in (fields.get("total_payin"), fields.get("total_payout"), net)
+        amount_of(value) for value in (fields.get("total_payin"), fields.get("total_payout"), net)
     )
     if payin is not None and payout is not None and exact is not None:
         fits = payin - payout == exact
@@ -286,7 +303,8 @@ def _sendable(value: Any) -> TypeGuard[str]:
     return isinstance(value, str) and bool(value) and value.isascii() and value.isprintable()
 
 
-def _amount(value: Any) -> Decimal | None:
+def amount_of(value: Any) -> Decimal | None:
+    """An amount, exact, or None where it is none."""
     if isinstance(value, bool) or value is None:
         return None
     try:
@@ -295,7 +313,8 @@ def _amount(value: Any) -> Decimal | None:
         return None
 
 
-def _kind(value: Any) -> str:
+def kind(value: Any) -> str:
+    """What a value is, without the value."""
     if value is None:
         return "missing"
     names = {str: "text", bool: "true or false", int: "a number", Decimal: "a decimal number"}
@@ -303,4 +322,4 @@ def _kind(value: Any) -> str:
 
 
 def _value(value: Any) -> str:
-    return _kind(value) if isinstance(value, dict | list) or value is None else str(value)
+    return kind(value) if isinstance(value, dict | list) or value is None else str(value)

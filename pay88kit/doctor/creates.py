@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from pay88kit.client.core import PATHS
+from pay88kit.client.exchange import PATHS
 from pay88kit.contract import Observe
 from pay88kit.doctor.checks import Check, Examiner
 from pay88kit.doctor.wire import Heard
@@ -21,6 +21,8 @@ _BANK_DETAILS = (
     "bank_name", "account_number", "account_type", "holder_name", "identification",
     "reference_number",
 )  # fmt: skip
+# Nobody listens there: what 88Pay would send belongs to no one.
+_NOBODY = "https://merchant.example/webhooks/88pay"
 # Small, and within every documented limit.
 _AMOUNTS = {"COP": 50_000, "CLP": 50_000, "MXN": 500}
 _OTHERWISE = 50
@@ -55,7 +57,7 @@ def body(x: Examiner, code: str, country: str | None = None, **changes: Any) -> 
         "country": country,
         "description": "pay88 doctor: a test",
         "customer_id": _CUSTOMER,
-        "notification_url": x.notification_url,
+        "notification_url": _NOBODY,
         "return_url": "https://merchant.example/thanks" if method.redirects else None,
     } | changes
     return {name: value for name, value in fields.items() if value is not None}
@@ -65,7 +67,7 @@ def charges(x: Examiner) -> None:
     """One charge per method."""
     for code, method in METHODS.items():
         asked = body(x, code)
-        heard = _create(x, "charge", asked)
+        heard = create(x, "charge", asked)
         if heard.status in (403, 422):
             # Documented too: a method need not be available to every account.
             x.see(f"charge.{code}", None, f"not available here: {heard}")
@@ -79,8 +81,8 @@ def charges(x: Examiner) -> None:
             x.see(f"charge.{code}", not wrong, ", ".join(wrong) or "all there")
             if method.category == "CASH":
                 _judge_life(x, heard.data.get("expires_at"))
-            if code == "PSE":
-                x.notified = str(heard.data.get("reference"))
+            if not wrong and "urlCheckout" in heard.data:
+                x.payable.append(code)
 
 
 def refusals(x: Examiner) -> None:
@@ -96,10 +98,10 @@ def refusals(x: Examiner) -> None:
         ("charge.other-country", 422, _elsewhere(x)),
         ("charge.over-limit", 422, body(x, "PSE", "COL", amount=50_000_001)),
     ):
-        heard = _create(x, "charge", asked)
+        heard = create(x, "charge", asked)
         fits = 400 <= heard.status < 500 if status is None else heard.status == status
         x.see(id, fits, str(heard))
-    heard = _create(x, "charge", body(x, "CASH", pay88_doctor=True))
+    heard = create(x, "charge", body(x, "CASH", pay88_doctor=True))
     x.see("charge.unknown-field", heard.status == 200, str(heard))
 
 
@@ -107,7 +109,7 @@ def cash(x: Examiner) -> None:
     """The path that is only named."""
     before = x.wire.remaining_before(PATHS["charge"])
     asked = body(x, "CASH")
-    heard = _create(x, "cash", asked)
+    heard = create(x, "cash", asked)
     wrong = _missing(METHODS["CASH"], heard.data) if heard.status == 200 else []
     x.see("cash.body", heard.status == 200 and not wrong, ", ".join(wrong) or str(heard))
     left = heard.number("X-RateLimit-Remaining")
@@ -121,12 +123,12 @@ def payouts(x: Examiner) -> None:
     currency = CURRENCIES[home(x)][0]
     foreign = "MEX" if home(x) != "MEX" else "COL"
     small = _AMOUNTS.get(currency, _OTHERWISE)
-    beyond = _create(x, "cashout", _payout(x, amount=9_999_999_999_999))
+    beyond = create(x, "cashout", _payout(x, amount=9_999_999_999_999))
     x.refused("cashout.funds", beyond, 422, "Insufficient funds")
     other = _payout(x, country=foreign, currency=CURRENCIES[foreign][0], amount=small)
-    x.refused("cashout.currency", _create(x, "cashout", other), 422)
+    x.refused("cashout.currency", create(x, "cashout", other), 422)
     asked = _payout(x, amount=small)
-    heard = _create(x, "cashout", asked)
+    heard = create(x, "cashout", asked)
     if heard.status == 422:
         x.see("cashout.body", None, f"refused, perhaps for want of funds: {heard}")
         return
@@ -146,7 +148,8 @@ CHECKS = (
 _PLAIN = "http://merchant.example/webhooks/88pay"
 
 
-def _create(x: Examiner, operation: str, asked: Mapping[str, Any]) -> Heard:
+def create(x: Examiner, operation: str, asked: Mapping[str, Any]) -> Heard:
+    """Ask once for an operation: ``charge``, ``cash`` or ``cashout``."""
     return x.wire.ask(PATHS[operation], x.session().headers, json=asked)
 
 

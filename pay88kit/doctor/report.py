@@ -134,9 +134,13 @@ class Report(Shown):
             yield "\nNothing deviates."
         if self.notified is not None:
             yield (
-                f"\nThe charge {self.notified} was created with your notification_url. When its "
-                f"notification comes, check the status (COMPLETED or REJECTED), the amount as "
-                f"text, the bearer token, and which id transaction_id is."
+                f"\nThe charge {self.notified} was created with your notification_url, and its "
+                f"notification was not seen here. Check\n"
+                f"  that the charge was paid or declined in its checkout,\n"
+                f"  that the address is right, and its tunnel open and leading to this machine\n"
+                f"  (a browser that opens the address gets 405 from the doctor),\n"
+                f"  that this 88Pay may call it: a local sandbox calls this machine only, unless "
+                f"started with --deliver-anywhere."
             )
 
     def _title(self) -> str:

@@ -13,15 +13,13 @@ from pay88kit.client.api import TIMEOUT
 from pay88kit.client.transports import InProcess
 from pay88kit.config import Config, is_loopback
 from pay88kit.contract import Observe
-from pay88kit.doctor import checks, creates
-from pay88kit.doctor.checks import Check, Examiner
+from pay88kit.doctor import checks, creates, webhook
+from pay88kit.doctor.checks import Check, Examiner, Notify
 from pay88kit.doctor.findings import Mask, Notes
 from pay88kit.doctor.report import Report
 from pay88kit.doctor.wire import PATIENCE, TOKENS_A_MINUTE, TOKENS_IN_ALL, Stopped, Wire
 from pay88kit.errors import ConnectionFailed, WrongUse
-
-# Nobody listens there: what 88Pay would send belongs to no one.
-_NOBODY = "https://merchant.example/webhooks/88pay"
+from pay88kit.webhooks import Incoming
 
 
 @dataclass(frozen=True)
@@ -34,6 +32,7 @@ class Plan:
     creates: bool
     waits: bool
     moves_clock: bool
+    notifies: bool
 
     def __str__(self) -> str:
         """For people."""
@@ -47,6 +46,9 @@ class Plan:
             lines.append("It creates transactions: charges, a cash payment, and a small payout.")
         else:
             lines.append("It creates nothing.")
+        if self.notifies:
+            lines.append("One more charge is made for its notification; where the doctor cannot "
+                         "pay it, you will be asked to.")  # fmt: skip
         if self.moves_clock:
             lines.append("It moves the sandbox's clock by about a minute.")
         elif self.waits:
@@ -65,7 +67,8 @@ class Doctor:
         create: whether transactions may be made. A payout is among them.
         wait: whether to wait about a minute for a token to expire. A sandbox's manual clock is
             moved instead, whatever is said here.
-        notify: the ``notification_url`` of what is created, for one real webhook.
+        notify: the ``notification_url`` of one more charge, for one real webhook.
+        timeout: how long its notification is waited for, in real seconds.
         transport: an httpx transport of your own.
         say: is given progress, one line each.
 
@@ -81,6 +84,7 @@ class Doctor:
         create: bool = False,
         wait: bool = False,
         notify: str | None = None,
+        timeout: float = 300.0,
         transport: httpx.BaseTransport | None = None,
         say: Callable[[str], None] = lambda line: None,
     ) -> None:
@@ -99,6 +103,7 @@ class Doctor:
                            "(a local sandbox also takes http:// on this machine).")  # fmt: skip
         self._transport = transport
         self._notify = notify
+        self._timeout = timeout
         self._say = say
         origin, clock = self.config.origin, self.config.clock
         self._moves_clock = bool(origin is not None and getattr(clock, "manual", False))
@@ -106,11 +111,14 @@ class Doctor:
         if self.config.environment == "production":
             self._not_asked[Observe.REFUSALS] = "in production only reads are asked"
             self._not_asked[Observe.CREATES] = "in production only reads are asked"
+            self._not_asked[Observe.WEBHOOK] = "in production only reads are asked"
         elif not create:
             self._not_asked[Observe.CREATES] = "needs --create"
+        if notify is None:
+            self._not_asked.setdefault(Observe.WEBHOOK, "needs --create --notify URL")
         if not (wait or self._moves_clock):
             self._not_asked[Observe.WAIT] = "needs --wait: a minute of waiting"
-        every = (*checks.CHECKS, *creates.CHECKS, checks.LIFE)
+        every = (*checks.CHECKS, *creates.CHECKS, checks.LIFE, webhook.CHECK)
         self._checks: tuple[Check, ...] = tuple(
             check for check in every if check.observe not in self._not_asked
         )
@@ -125,10 +133,14 @@ class Doctor:
             creates=Observe.CREATES not in self._not_asked,
             waits=Observe.WAIT not in self._not_asked,
             moves_clock=self._moves_clock,
+            notifies=Observe.WEBHOOK not in self._not_asked,
         )
 
-    def run(self) -> Report:
+    def run(self, hear: Callable[[float], Incoming | None] | None = None) -> Report:
         """Ask.
+
+        ``hear`` waits that many real seconds, at most, for the next request to the address
+        ``notify`` and returns it. Without it the charge is made, but its notification not judged.
 
         Raises:
             ConnectionFailed: 88Pay was not reached at all.
@@ -141,7 +153,8 @@ class Doctor:
             transport = InProcess(self.config.origin)
         with httpx.Client(transport=transport, timeout=TIMEOUT) as http:
             wire = Wire(self.config, http, self.plan().tokens, notes, mask, self._say)
-            examiner = Examiner(wire, self._notify or _NOBODY)
+            notify = Notify(self._notify, hear, self._timeout) if self._notify else None
+            examiner = Examiner(wire, notify)
             self._go_round(examiner)
         notes.see("limits.429", None, "no 429 came; the doctor provokes none")
         return Report(
@@ -151,7 +164,7 @@ class Doctor:
             tokens=wire.budget.spent,
             calls=wire.calls,
             findings=tuple(notes.findings(self._not_asked)),
-            notified=examiner.notified if self._notify else None,
+            notified=examiner.notified,
         )
 
     def _go_round(self, examiner: Examiner) -> None:
@@ -176,6 +189,8 @@ def _may_notify(url: str, config: Config) -> bool:
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
+        if parts.port == 0:
+            return False
     except ValueError:
         return False
     plain = parts.scheme == "http" and config.environment == "local" and is_loopback(host)

@@ -7,11 +7,12 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
 from pay88kit import money
-from pay88kit.client.core import PATHS
+from pay88kit.client.exchange import PATHS
 from pay88kit.config import Clock, Config
 from pay88kit.doctor.findings import Mask, Notes
 from pay88kit.errors import Pay88Error
@@ -208,6 +209,19 @@ class Wire:
     def _keep_secret(self, heard: Heard) -> None:
         for name in ("access_token", "session_id"):
             self.mask.add(heard.data.get(name))
+
+    def pay(self, reference: str) -> bool:
+        """Complete a payment through a local sandbox's control side; whether that was possible.
+
+        Returns when the first attempt to notify has ended. Not 88Pay's, so not counted or judged.
+        """
+        if self.config.environment != "local":
+            return False
+        path = f"/_sandbox/transactions/{quote(reference, safe='')}/complete"
+        try:
+            return self._http.post(self.config.base_url + path).status_code == 200
+        except httpx.HTTPError:
+            return False
 
     # -- what holds for every answer
 

@@ -2,5 +2,6 @@
 
 from pay88kit.guide.checklist import checklist
 from pay88kit.guide.lesson import chart, expect, lesson_config
+from pay88kit.guide.points import points
 
-__all__ = ["chart", "checklist", "expect", "lesson_config"]
+__all__ = ["chart", "checklist", "expect", "lesson_config", "points"]

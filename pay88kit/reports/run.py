@@ -120,7 +120,9 @@ def _find(name: str) -> Path:
 
 def _reserve(folder: Path, stem: str, values: Mapping[str, str]) -> Path:
     """A new file in ``folder`` for this run; made now, so that no other run takes the name."""
-    words = [stem, *(re.sub(r"[^\w.-]+", "_", value)[:40] for value in values.values() if value)]
+    # Of a file, its own name: its folders say nothing about the report.
+    named = (Path(value).stem if os.path.isabs(value) else value for value in values.values())
+    words = [stem, *(re.sub(r"[^\w.-]+", "_", name)[:40] for name in named if name)]
     base = "-".join(words)[:120].lstrip(".")
     try:
         folder.mkdir(parents=True, exist_ok=True)

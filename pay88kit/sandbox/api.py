@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -20,7 +20,7 @@ from pay88kit.sandbox.clock import iso
 from pay88kit.sandbox.forms import Fault
 from pay88kit.sandbox.ledger import Refused
 from pay88kit.sandbox.limits import lifted_headers, untouched_headers
-from pay88kit.sandbox.reply import Ask, Reply, error, success
+from pay88kit.sandbox.reply import Ask, Reply, error, success, too_large
 from pay88kit.sandbox.world import Merchant, Transaction, World, as_text
 
 MASKED = ("access_token", "session_id", "api_key", "webhook_secret")
@@ -44,12 +44,21 @@ class Api:
             "/api/balance": ("balance", self._balance),
         }
 
+    def routes(self) -> list[tuple[str, str]]:
+        """What it answers: method and path."""
+        return [("POST", path) for path in self._routes]
+
     def answer(self, ask: Ask) -> Reply:
         """The answer to a request, which is then kept in the world's record of requests."""
         with self._world.lock:
-            reply = self._with_faults(ask)
+            reply = self._too_large(ask) if ask.too_large else self._with_faults(ask)
             self._world.requests.append((self._world.clock.now(), ask, reply))
             return reply
+
+    def _too_large(self, ask: Ask) -> Reply:
+        """Refused before anybody looks at who asks, so it counts for no merchant."""
+        family, _ = self._routes.get(ask.path, ("transactions", None))
+        return too_large(self._nobodys_headers(family))
 
     def _with_faults(self, ask: Ask) -> Reply:
         """The answer, unless a fault meets this call."""
@@ -106,7 +115,7 @@ class Api:
             return error(
                 405, "method: use POST.", self._nobodys_headers(family) | {"Allow": "POST"}
             )
-        merchant = self._by_key(ask) if family == "token" else self._by_token(ask)
+        merchant = self._by_key(ask) if family == "token" else self._by_token(ask, now)
         if merchant is None:
             message = BAD_KEY if family == "token" else BAD_TOKEN
             return error(401, message, self._nobodys_headers(family))
@@ -116,8 +125,7 @@ class Api:
             return lifted_headers(now) if window is None else window.headers(now)
 
         if merchant.suspended:
-            if window is not None:
-                window.take(now)
+            self._world.take(merchant, family, now)
             return error(403, SUSPENDED, headers())
         if window is not None:
             seconds = window.retry_after(now)
@@ -130,7 +138,7 @@ class Api:
                     ),
                 }
                 return error(429, TOO_MANY, waiting, retry_after=seconds)
-            window.take(now)
+            self._world.take(merchant, family, now)
         try:
             message, data = handler(merchant, ask)
         except Fault as fault:
@@ -152,14 +160,14 @@ class Api:
             return None
         return merchant
 
-    def _by_token(self, ask: Ask) -> Merchant | None:
+    def _by_token(self, ask: Ask, now: datetime) -> Merchant | None:
         scheme, _, token = ask.headers.get("authorization", "").partition(" ")
         session = self._world.sessions.get(token.strip())
         if (
             scheme.lower() != "bearer"
             or session is None
             or session.session_id != ask.headers.get("x-session-id")
-            or session.expires <= self._world.clock.now()
+            or session.expires <= now
         ):
             return None
         return self._world.merchants.get(session.merchant_id)

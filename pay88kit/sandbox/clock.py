@@ -32,7 +32,7 @@ GRACE = 2.0
 PATIENCE = 0.5
 
 Attempts = Iterable["Future[Any]"]
-Action = Callable[[], tuple[str, Attempts] | None]
+Action = Callable[..., tuple[str, Attempts] | None]
 
 
 def iso(moment: datetime) -> str:
@@ -58,7 +58,9 @@ class SandboxClock:
         self._note_move = moved
         self._manual_now = START
         self._offset = timedelta(0)
-        self._due: list[tuple[datetime, int, int, Action]] = []
+        # Moment, order, count, action, what it is called with. In one tuple: a full sandbox has
+        # thousands, and the garbage collector visits every object.
+        self._due: list[tuple[Any, ...]] = []
         self._pushed = itertools.count()
         self._in_flight: set[Future[Any]] = set()
         self._ticker: threading.Thread | None = None
@@ -116,7 +118,11 @@ class SandboxClock:
         """The same, from asyncio."""
         import asyncio
 
-        await asyncio.to_thread(self.wait_until, moment)
+        if self.manual:
+            await asyncio.to_thread(self.wait_until, moment)
+        # Not in a thread: it could not be cancelled. In short sleeps, since the clock may be moved.
+        while (left := moment - self.monotonic()) > 0:
+            await asyncio.sleep(min(left, 0.1))
 
     def _run_to(self, target: datetime) -> list[dict[str, str]]:
         if target > END:
@@ -146,7 +152,9 @@ class SandboxClock:
         return bool(self._due) and self._due[0][0] <= moment
 
     def _run_next(self) -> tuple[str, Attempts] | None:
-        return heapq.heappop(self._due)[-1]()
+        _, _, _, action, *arguments = heapq.heappop(self._due)
+        happened: tuple[str, Attempts] | None = action(*arguments)
+        return happened
 
     def _jump(self, target: datetime) -> None:
         if self.manual:
@@ -167,11 +175,11 @@ class SandboxClock:
 
     # -- the schedule
 
-    def call_at(self, moment: datetime, order: int, action: Action) -> None:
-        """Run ``action`` when ``moment`` comes; ``order`` decides between equal moments."""
+    def call_at(self, moment: datetime, order: int, action: Action, *arguments: Any) -> None:
+        """Call ``action`` when ``moment`` comes; ``order`` decides between equal moments."""
         with self._lock:
             # The count keeps the heap from comparing two actions.
-            heapq.heappush(self._due, (moment, order, next(self._pushed), action))
+            heapq.heappush(self._due, (moment, order, next(self._pushed), action, *arguments))
             if not self.manual:
                 if self._due[0][0] == moment:
                     self._moved.notify_all()

@@ -1,7 +1,7 @@
 """The console: what happens in the sandbox, in a browser, with buttons for what customers and
 time do.
 
-The page is three files. Its data comes from the control side by addresses relative to the page,
+The page is a few files. Its data comes from the control side by addresses relative to the page,
 so it works on a port, behind a Jupyter server's proxy and on a hub alike.
 """
 
@@ -12,7 +12,7 @@ from importlib.resources import files
 from pay88kit.sandbox.reply import Ask, Reply, asset, error, page
 
 HOME = "/_sandbox/"
-ASSETS = {HOME + name: name for name in ("console.js", "console.css")}
+ASSETS = {HOME + name: name for name in ("console.js", "console.css", "copy.js")}
 
 
 def serves(path: str) -> bool:

@@ -40,7 +40,7 @@ class Control:
     def __init__(self, world: World, api: Api) -> None:
         self._world = world
         self._api = api
-        self._routes: list[tuple[str, Match, Callable[..., Reply]]] = []
+        self._routes: list[tuple[str, str, Match, Callable[..., Reply]]] = []
         self._add("GET", "health", lambda ask: as_json(200, {"status": "ready"}))
         self._add("GET", "merchants", lambda ask: _data(self.merchants()))
         self._add("POST", "merchants", self._post_merchant)
@@ -185,10 +185,14 @@ class Control:
 
     # -- over HTTP
 
+    def routes(self) -> list[tuple[str, str]]:
+        """What it answers: method and path, ``{}`` for what differs."""
+        return [(method, f"/_sandbox/{pattern}") for method, pattern, _, _ in self._routes]
+
     def answer(self, ask: Ask) -> Reply:
         """The answer to a request whose path begins with ``/_sandbox/``."""
         path = ask.path.removeprefix("/_sandbox/")
-        matches = [(m, handler, found) for m, p, handler in self._routes if (found := p(path))]
+        matches = [(m, handler, found) for m, _, p, handler in self._routes if (found := p(path))]
         for method, handler, found in matches:
             if method == ask.method:
                 try:
@@ -208,7 +212,7 @@ class Control:
 
     def _add(self, method: str, pattern: str, handler: Callable[..., Reply]) -> None:
         expression = re.compile(pattern.replace("{}", "([^/]+)"))
-        self._routes.append((method, expression.fullmatch, handler))
+        self._routes.append((method, pattern, expression.fullmatch, handler))
 
     def _post_merchant(self, ask: Ask) -> Reply:
         status, record = self.set_merchant(_fields(ask))

@@ -24,6 +24,7 @@ CASH_METHODS = ("CASH", "OXXO")
 PAYOUT_METHODS = ("BANK_TRANSFER",)
 BANK_FIELDS = ("bank_name", "account_number", "account_type", "holder_name", "identification")
 DESCRIPTION_LENGTH = 255
+BEYOND = Decimal(10) ** 16
 
 
 class Fault(Pay88Error):
@@ -132,7 +133,7 @@ def _object(body: Any) -> Mapping[str, Any]:
 
 def _text(fields: Mapping[str, Any], name: str, where: str = "") -> str:
     value = fields.get(name)
-    if not isinstance(value, str) or not value.strip():
+    if not isinstance(value, str) or not value or value.isspace():
         raise Fault(400, f"{where}{name}: required; send it as text that is not empty.")
     if not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value):
         raise Fault(400, f"{where}{name}: half a character; send valid Unicode text.")
@@ -148,12 +149,12 @@ def _one_of(fields: Mapping[str, Any], name: str, allowed: Any) -> str:
 
 def _amount(fields: Mapping[str, Any]) -> Decimal:
     value = fields.get("amount")
-    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+    if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
         raise Fault(400, "amount: required; send it as a number, not as text.")
     amount = Decimal(value)
-    if not 0 < amount < Decimal(10) ** 16:
+    if not 0 < amount < BEYOND:
         raise Fault(400, "amount: out of range; send a number above zero with at most 16 digits.")
-    if not money.has_cents(amount):
+    if not isinstance(value, int) and not money.has_cents(amount):
         raise Fault(400, "amount: too many decimals; send at most two.")
     return amount
 

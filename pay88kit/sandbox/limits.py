@@ -24,12 +24,16 @@ MINUTE, HOUR = timedelta(seconds=60), timedelta(seconds=3_600)
 
 @dataclass
 class Window:
-    """The places of one family: at most ``per_minute`` in 60 s and ``per_hour`` in 3,600 s."""
+    """The places of one family: at most ``per_minute`` in 60 s and ``per_hour`` in 3,600 s.
+
+    ``taken`` counts them all, also those that are free again.
+    """
 
     per_minute: int
     per_hour: int
     minute: deque[datetime] = field(default_factory=deque)
     hour: deque[datetime] = field(default_factory=deque)
+    taken: int = 0
 
     def retry_after(self, now: datetime) -> int:
         """Whole seconds until a request would be accepted; 0 when one is now."""
@@ -45,6 +49,7 @@ class Window:
         """Use a place."""
         self.minute.append(now)
         self.hour.append(now)
+        self.taken += 1
 
     def headers(self, now: datetime) -> dict[str, str]:
         """The three ``X-RateLimit-…`` headers, which report the minute (assumed)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ from pay88kit.sandbox.control import Control
 from pay88kit.sandbox.courier import Courier
 from pay88kit.sandbox.limits import LIMITS
 from pay88kit.sandbox.links import BrowserLink
-from pay88kit.sandbox.origin import is_foreign
+from pay88kit.sandbox.origin import is_foreign, only_here
 from pay88kit.sandbox.pages import Pages
 from pay88kit.sandbox.reply import Ask, Reply, as_json, error
 from pay88kit.sandbox.store import Store, StoreFailed
@@ -88,6 +89,7 @@ class Sandbox:
         self._has_control = control
         self._viewer: Server | None = None
         self._viewer_lock = threading.Lock()
+        self._viewer_key = secrets.token_urlsafe(16)
 
     # -- as 88Pay
 
@@ -143,6 +145,12 @@ class Sandbox:
         from pay88kit.sandbox.openapi import document  # a sandbox that nobody asks starts without
 
         return as_json(200, document(self._address, control=self._has_control))
+
+    def routes(self) -> list[tuple[str, str]]:
+        """What it answers for programs: method and path, ``{}`` for what differs. The pages for
+        people are not among them."""
+        ours = self._control.routes() if self._has_control else [("GET", "/_sandbox/health")]
+        return [*self._api.routes(), *ours, ("GET", "/openapi.json")]
 
     def operation_id(self) -> str:
         """An id for the client's next operation, from the seed."""
@@ -252,21 +260,30 @@ class Sandbox:
 
     @property
     def app(self) -> Any:
-        """The ASGI application, for a server of your own."""
+        """The ASGI application, for a server of your own. It answers under every name (``Host``):
+        which ones are good is that server's to say."""
         from pay88kit.sandbox.app import make_app
 
         return make_app(self.handle)
+
+    def _server(self, port: int = 0, **here: str | None) -> Server:
+        """A server on loopback, whose control side no other site's page reaches."""
+        from pay88kit.sandbox.app import make_app
+
+        no_http = error(400, "request: this is no HTTP request; send one that is well formed.")
+        return Server(make_app(only_here(self.handle, **here)), port, not_http=no_http.body)
 
     @contextmanager
     def serve(self, port: int = 0, *, public_prefix: str | None = None) -> Iterator[str]:
         """Serve on 127.0.0.1 from a thread; yields the address, and is ready by then.
 
         ``public_prefix`` is what addresses in answers start with, where a proxy stands before it.
+        The control side answers under this machine's names and the one in ``public_prefix``.
 
         Raises:
             PortInUse: another program has the port.
         """
-        server = Server(self.app, port)
+        server = self._server(port, prefix=public_prefix)
         before, self._address = self._address, (public_prefix or server.url).rstrip("/")
         try:
             yield server.url
@@ -296,13 +313,15 @@ class Sandbox:
         """
         if not self._has_control:
             raise WrongUse("The console needs the control side: Sandbox(control=True).")
-        return BrowserLink("Open the sandbox's console", self._view(), console.HOME)
+        # A proxy's outside name is not known here, so the link brings a key of its own.
+        path = f"/{self._viewer_key}{console.HOME}"
+        return BrowserLink("Open the sandbox's console", self._view(), path)
 
     def _view(self) -> int:
         """The port of a server for this notebook's links; addresses in answers stay as they are."""
         with self._viewer_lock:
             if self._viewer is None:
-                self._viewer = Server(self.app)
+                self._viewer = self._server(key=self._viewer_key)
             return self._viewer.port
 
     def close(self) -> None:

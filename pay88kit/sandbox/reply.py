@@ -17,13 +17,17 @@ _SAFE = {"X-Content-Type-Options": "nosniff"}
 # Not frozen: each request makes one of each, and a frozen one takes three times as long to make.
 @dataclass(slots=True)
 class Ask:
-    """A request. Header names are in small letters."""
+    """A request. Header names are in small letters.
+
+    ``too_large`` says that a server refuses its body, which is then left out.
+    """
 
     method: str
     path: str
     query: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    too_large: bool = False
 
     def json(self) -> Any:
         """The decoded body.
@@ -45,27 +49,27 @@ class Reply:
     lost: bool = False
 
 
-def as_json(status: int, content: Any, headers: Mapping[str, str] | None = None) -> Reply:
+def as_json(status: int, content: Any, headers: dict[str, str] | None = None) -> Reply:
     """JSON, with exact numbers."""
-    return Reply(
-        status,
-        money.dumps(content).encode(),
-        {"Content-Type": "application/json", **(headers or {})},
-    )
+    own = {"Content-Type": "application/json"}
+    return Reply(status, money.dumps(content).encode(), own | headers if headers else own)
 
 
-def success(message: str, data: Mapping[str, Any], headers: Mapping[str, str]) -> Reply:
+def success(message: str, data: dict[str, Any], headers: dict[str, str]) -> Reply:
     """88Pay's envelope of a success."""
-    envelope = {"status": "Success", "code": 200, "message": message, "data": dict(data)}
+    envelope = {"status": "Success", "code": 200, "message": message, "data": data}
     return as_json(200, envelope, headers)
 
 
-def error(
-    status: int, message: str, headers: Mapping[str, str] | None = None, **more: Any
-) -> Reply:
+def error(status: int, message: str, headers: dict[str, str] | None = None, **more: Any) -> Reply:
     """88Pay's envelope of an error."""
     envelope = {"status": "Error", "code": status, "message": message, **more}
     return as_json(status, envelope, headers)
+
+
+def too_large(headers: dict[str, str] | None = None) -> Reply:
+    """The answer to a body of more than :data:`MAX_BODY` bytes."""
+    return error(413, f"body: too large; send at most {MAX_BODY // 1024} KiB.", headers)
 
 
 def page(text: str, status: int = 200, *, style: str = "'none'", script: bool = False) -> Reply:

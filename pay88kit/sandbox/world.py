@@ -58,11 +58,13 @@ class Merchant:
     currency: str
     suspended: bool = False
     windows: dict[str, Window] = field(default_factory=dict)
+    times_limited: int = 0
     ledger: Ledger = field(default_factory=Ledger)
 
     def limit(self, limits: Limits | None) -> None:
-        """Set the rate limits; None lifts them all."""
+        """Set the rate limits, with every place free; None lifts them all."""
         self.windows = {family: Window(*bounds) for family, bounds in (limits or {}).items()}
+        self.times_limited += 1
 
     def record(self) -> dict[str, Any]:
         """As the control side shows it."""
@@ -86,7 +88,7 @@ class Session:
     expires: datetime
 
 
-@dataclass
+@dataclass(slots=True)
 class Transaction:
     """A payin or payout. ``code`` is the last part of its checkout or voucher address."""
 
@@ -283,6 +285,13 @@ class World:
             self.clock.restore(kept["clock"])
         for name, row in sorted(store.read("merchant"), key=lambda item: item[1]["serial"]):
             self.merchants[name] = _merchant(row)
+        for row in sorted((row for _, row in store.read("place")), key=lambda row: row["taken"]):
+            merchant = self.merchants[row["merchant_id"]]
+            # Setting the limits anew frees what was taken before.
+            if row["times_limited"] == merchant.times_limited:
+                window = merchant.windows[row["family"]]
+                window.take(datetime.fromisoformat(row["at"]))
+                window.taken = row["taken"]
         for name, row in store.read("session"):
             self.sessions[name] = _made(Session, row)
         for row in sorted((row for _, row in store.read("transaction")), key=_serial_of):
@@ -330,6 +339,23 @@ class World:
     def changed(self, merchant: Merchant) -> None:
         """Note that a merchant, its money included, has changed."""
         self.keep("merchant", merchant.merchant_id, merchant)
+
+    def take(self, merchant: Merchant, family: str, now: datetime) -> None:
+        """Use a place under a merchant's rate limit, where there is one."""
+        window = merchant.windows.get(family)
+        if window is None:
+            return
+        window.take(now)
+        # As many rows as places: each takes the row of one that is free again.
+        row = window.taken % max(window.per_minute, window.per_hour, 1)
+        place = {
+            "merchant_id": merchant.merchant_id,
+            "times_limited": merchant.times_limited,
+            "family": family,
+            "taken": window.taken,
+            "at": now.isoformat(),
+        }
+        self.keep("place", f"{merchant.merchant_id} {family} {row}", place)
 
     def open_session(self, merchant: Merchant) -> tuple[str, Session]:
         """A token, and the session that belongs to it."""
@@ -400,8 +426,10 @@ class World:
             merchant.ledger.hold(amount)
             self.changed(merchant)
         now = self.clock.now()
-        reference = self._unused(lambda: "IP" + self.ids.text("reference", 9), self.transactions)
-        code = self._unused(lambda: self.ids.text("code", 7), self.codes)
+        while (reference := "IP" + self.ids.text("reference", 9)) in self.transactions:
+            pass
+        while (code := self.ids.text("code", 7)) in self.codes:
+            pass
         own_id = f"sess_{self.ids.uuid('transaction')}"
         transaction = Transaction(
             serial=self._next_serial(),
@@ -431,13 +459,7 @@ class World:
 
     def _schedule_expiry(self, transaction: Transaction) -> None:
         due = transaction.created_at + transaction.method.expires
-        self.clock.call_at(due, transaction.serial, lambda: self._expire(transaction))
-
-    @staticmethod
-    def _unused(draw: Callable[[], str], taken: Mapping[str, Any]) -> str:
-        while (name := draw()) in taken:
-            pass
-        return name
+        self.clock.call_at(due, transaction.serial, World._expire, self, transaction)
 
     def _expire(self, transaction: Transaction) -> tuple[str, Iterable[Future[Any]]] | None:
         if (
@@ -697,11 +719,8 @@ def _made(kind: Any, row: dict[str, Any]) -> Any:
 
 
 def _merchant(row: dict[str, Any]) -> Merchant:
-    limits = {name: (bounds[0], bounds[1]) for name, bounds in row.pop("limits").items()}
-    merchant = Merchant(**(row | {"ledger": Ledger(**row["ledger"])}))
-    # What was used of a limit is not kept: after a new start its windows are empty.
-    merchant.limit(limits or None)
-    return merchant
+    windows = {name: Window(*bounds) for name, bounds in row.pop("limits").items()}
+    return Merchant(**(row | {"ledger": Ledger(**row["ledger"]), "windows": windows}))
 
 
 def _serial_of(row: dict[str, Any]) -> int:

@@ -9,11 +9,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
-import httpx
-
-from pay88kit import Config, Pay88, Sandbox
-from tests.bench import charges, peers, servers
-from tests.bench.measure import ROUNDS, Row, as_table, rate, say, side_by_side
+from tests.bench import charges, clients, inbox, peers
+from tests.bench.measure import ROUNDS, Row, as_table, say, side_by_side
 
 KIT = "from pay88kit import Pay88"
 FLOOR = """
@@ -55,32 +52,6 @@ def imports() -> Iterator[Row]:
     yield Row("import Pay88, import alone", kit, "ms", floor, httpx_and_model, "≤ 1.3")
 
 
-def calls() -> Iterator[Row]:
-    """Balance calls over HTTP: the client against bare httpx, on one served sandbox."""
-    known = Sandbox().config  # the same seed has the same key
-    with servers.running(servers.sandbox()) as server, httpx.Client() as http:
-        config = Config(
-            environment="local",
-            base_url=f"http://{servers.HOST}:{server.port}",
-            api_key=known.api_key,
-            merchant_id=known.merchant_id,
-        )
-        url = f"{config.base_url}/api/balance?id={config.merchant_id}"
-        client = Pay88(config, books=False)
-
-        def through_pay88() -> float:
-            client.token(fresh=True)
-            return rate(client.balance, 300)
-
-        def through_httpx() -> float:
-            headers = {name: str(value) for name, value in client.token(fresh=True).headers.items()}
-            return rate(lambda: http.post(url, headers=headers).raise_for_status().json(), 300)
-
-        with client:
-            kit, bare = side_by_side(through_pay88, through_httpx, 2 * ROUNDS + 1)
-    yield Row("balance calls", kit, "/s", "bare httpx", bare, "≥ 0.8")
-
-
 def main() -> None:
     """Measure everything, print the table."""
     # First, while the way out of this machine is still known.
@@ -90,12 +61,16 @@ def main() -> None:
             del os.environ[name]  # everything measured is on this machine
     parts: dict[str, Callable[[], Iterator[Row]]] = {
         "imports": imports,
-        "calls": calls,
+        "calls": clients.calls,
+        "tokens": clients.tokens,
+        "books": clients.books,
         "charges beside the peers": lambda: charges.beside(others),
         "cold starts": lambda: charges.cold_start(others),
         "charges as the sandbox fills": charges.as_it_fills,
         "charges on disk": charges.on_disk,
         "charges in process": charges.in_process,
+        "inbox": inbox.speed,
+        "inbox, killed": inbox.reliability,
     }
     rows: list[Row] = []
     for name, part in parts.items():

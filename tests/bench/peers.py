@@ -64,10 +64,8 @@ class Peer:
         Raises:
             LeftOut: it cannot be installed.
         """
-        home = _environment(self)
-        program = shutil.which(self.program[0], path=_programs(home))
-        if program is None:
-            raise LeftOut(f"it has no program {self.program[0]}")
+        environment(self.name, self.requirements, self.python)
+        program = _program(_cache() / self.name, self.program[0])
 
         def command(port: int) -> list[str]:
             return [program, *(part.format(port=port) for part in self.program[1:])]
@@ -203,19 +201,23 @@ PEERS = (
 # ---------------------------------------------------------------- environments
 
 
-def _environment(peer: Peer) -> Path:
-    """The folder of the peer's environment, made if it is missing or another version's."""
-    home = _cache() / peer.name
+def environment(
+    name: str, requirements: tuple[str, ...], at_least: tuple[int, int] = (3, 11)
+) -> str:
+    """The Python of an environment of its own, made if it is missing or another version's.
+
+    Raises:
+        LeftOut: it cannot be installed.
+    """
+    home = _cache() / name
     record = home / "installed.txt"
-    wanted = "\n".join(peer.requirements)
-    if record.is_file() and record.read_text() == wanted:
-        return home
-    say(f"bench: installing {peer.name} …")
-    _uv("venv", "--clear", "--python", _python(peer.python), str(home))
-    python = shutil.which("python", path=_programs(home)) or str(home)
-    _uv("pip", "install", "--python", python, *peer.requirements)
-    record.write_text(wanted)
-    return home
+    wanted = "\n".join(requirements)
+    if not record.is_file() or record.read_text() != wanted:
+        say(f"bench: installing {name} …")
+        _uv("venv", "--clear", "--python", _python(at_least), str(home))
+        _uv("pip", "install", "--python", _program(home, "python"), *requirements)
+        record.write_text(wanted)
+    return _program(home, "python")
 
 
 def _cache() -> Path:
@@ -228,8 +230,11 @@ def _cache() -> Path:
     return folder
 
 
-def _programs(home: Path) -> str:
-    return str(home / ("Scripts" if os.name == "nt" else "bin"))
+def _program(home: Path, name: str) -> str:
+    found = shutil.which(name, path=str(home / ("Scripts" if os.name == "nt" else "bin")))
+    if found is None:
+        raise LeftOut(f"it has no program {name}")
+    return found
 
 
 def _uv(*arguments: str) -> None:

@@ -82,7 +82,7 @@ def sandbox(*options: str) -> Contender:
 
 
 def static() -> Contender:
-    """The floor under it: a fixed answer on the same web framework, asked the same."""
+    """The floor under it: a fixed answer on the same server, asked the same."""
 
     def command(port: int) -> list[str]:
         return [sys.executable, "-m", "tests.bench.static_app", str(port)]

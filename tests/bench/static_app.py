@@ -1,32 +1,29 @@
-"""The floor under the sandbox: one fixed answer, on the same Starlette and uvicorn.
+"""The floor under the sandbox: one fixed answer, on the same server with the same settings.
 
-Run as ``python -m tests.bench.static_app PORT``.
+The sandbox uses no web framework, so neither does the floor. Run as
+``python -m tests.bench.static_app PORT``.
 """
 
 import sys
+import time
+from typing import Any
 
-import uvicorn
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
+from pay88kit.serving import Server
 
 # As long as the sandbox's answer to a charge.
 ANSWER = b'{"status": "Success", "code": 200, "message": "%s"}' % (b"x" * 230)
+HEADERS = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(ANSWER))]
 
 
-async def answer(request: Request) -> Response:
+async def answer(scope: Any, receive: Any, send: Any) -> None:
     """The same for every path; the body is read, as the sandbox does."""
-    await request.body()
-    return Response(ANSWER, 200, {"Content-Type": "application/json"})
+    while (await receive()).get("more_body"):
+        pass
+    await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
+    await send({"type": "http.response.body", "body": ANSWER})
 
 
 if __name__ == "__main__":
-    uvicorn.run(
-        Starlette(routes=[Route("/{path:path}", answer, methods=["GET", "POST"])]),
-        port=int(sys.argv[1]),
-        log_config=None,
-        access_log=False,
-        lifespan="off",
-        server_header=False,
-    )
+    Server(answer, int(sys.argv[1]))
+    while True:
+        time.sleep(1)

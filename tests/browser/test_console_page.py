@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -9,9 +11,9 @@ from urllib.parse import urlsplit
 import pytest
 from driver import LOW_CONTRAST, PHONE, WIDE, Lab
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
-from support import Delivery, Endpoint, Say
+from support import Delivery, Endpoint, Say, plain_http
 
-from pay88kit import Pay88, Sandbox
+from pay88kit import OutcomeUnknown, Pay88, Sandbox
 
 SIMULATED = "Simulated data, not 88Pay"
 HOSTILE = (
@@ -203,6 +205,51 @@ def test_amounts_in_bodies_are_exact(
         expect(row.locator("pre").first).to_contain_text(f'"amount": {amount},')
 
 
+def test_it_says_how_to_script_what_happens(
+    console: Callable[[], Page], sandbox: Sandbox, client: Pay88, endpoint: Endpoint
+) -> None:
+    page = console()
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    reference = charge(client, endpoint)
+    summary = page.locator("summary", has_text="Script it")
+    expect(page.get_by_role("button", name="Copy: fault")).to_be_hidden()
+    # By keyboard alone.
+    summary.focus()
+    page.keyboard.press("Enter")
+    examples: dict[str, str] = {}
+    for name in ("fault", "plan", "clock", "end all faults"):
+        button = page.get_by_role("button", name=f"Copy: {name}", exact=True)
+        button.focus()
+        page.keyboard.press("Enter")
+        expect(button).to_have_text("Copied")
+        examples[name] = page.evaluate("() => navigator.clipboard.readText()")
+
+    def run(name: str) -> None:
+        """What curl would do."""
+        words = shlex.split(examples[name].replace("REFERENCE", reference))
+        assert words.pop(0) == "curl"
+        assert words[-1].startswith(page.url)
+        method, body = ("DELETE", None) if words[:2] == ["-X", "DELETE"] else ("POST", words[1])
+        assert words[:-1] == (["-X", "DELETE"] if body is None else ["-d", body])
+        headers = {"Content-Type": "application/x-www-form-urlencoded"} if body else None
+        with plain_http() as http:
+            assert http.request(method, words[-1], content=body, headers=headers).is_success
+
+    run("fault")
+    with pytest.raises(OutcomeUnknown):
+        charge(client, endpoint)
+    run("plan")
+    sandbox.complete(reference)
+    run("clock")
+    sent = [json.loads(delivery.body)["transaction_status"] for delivery in endpoint.received]
+    assert sent[:3] == ["COMPLETED", "COMPLETED", "PENDING"]
+    assert f"{sandbox.clock.now():%H:%M}" == "13:00"
+    sandbox.fault("*", "status", times=None)
+    run("end all faults")
+    client.balance()
+    expect(page.get_by_role("link", name="openapi.json")).to_be_visible()
+
+
 def test_it_is_worked_by_keyboard_while_it_updates(
     console: Callable[[], Page], sandbox: Sandbox, client: Pay88, endpoint: Endpoint
 ) -> None:
@@ -318,6 +365,7 @@ def test_text_can_be_read(
         page.goto(f"{url}/_sandbox/")
         expect(entries(page, "Transactions")).to_have_count(3)
         page.locator("#requests summary").first.click()
+        page.locator("summary", has_text="Script it").click()
         assert page.evaluate(LOW_CONTRAST) == []
         page.close()
 

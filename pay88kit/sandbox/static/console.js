@@ -349,6 +349,8 @@ $("move").addEventListener("submit", (event) => {
   move(event.submitter || event.target.querySelector(".own button"), Number($("seconds").value));
 });
 $("live").addEventListener("change", refresh);
+// The examples, for this sandbox and not for any.
+for (const here of document.querySelectorAll(".here")) set(here, new URL(".", location).href);
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) clearTimeout(timer);
   else if ($("live").checked) refresh();

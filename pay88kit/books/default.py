@@ -1,0 +1,53 @@
+"""Which books a process uses when none are named."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from pathlib import Path
+from typing import Any
+
+from pay88kit.books.record import Books
+from pay88kit.config import Config
+from pay88kit.errors import needs
+
+_memory: weakref.WeakKeyDictionary[Any, Books] = weakref.WeakKeyDictionary()
+_opened: dict[str, Books] = {}
+_lock = threading.Lock()
+
+
+class _NoSandbox:
+    """Stands for the one `local` that is reached by an address."""
+
+
+_elsewhere = _NoSandbox()
+
+
+def default_books(config: Config) -> Books:
+    """The books that client and inbox of this process share.
+
+    ``PAY88_BOOKS`` names them; without it ``local`` keeps them in memory, one per sandbox, and the
+    other environments in the user's data directory.
+    """
+    url = os.environ.get("PAY88_BOOKS", "").strip()
+    with _lock:
+        if not url and config.environment == "local":
+            world = config.origin or _elsewhere
+            if world not in _memory:
+                _memory[world] = Books()
+            return _memory[world]
+        url = url or f"sqlite:///{_data_file()}"
+        if url not in _opened:
+            _opened[url] = Books(url)
+        return _opened[url]
+
+
+def _data_file() -> Path:
+    with needs("books"):
+        from platformdirs import user_data_path
+    folder = user_data_path("pay88kit", ensure_exists=True)
+    file = folder / "books.db"
+    # Customers' data: nobody else on this machine may read it.
+    os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
+    return file

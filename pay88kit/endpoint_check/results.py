@@ -1,0 +1,284 @@
+"""What a check found: for people, for programs, for CI. It holds no secret and no token."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
+
+from pay88kit.display import Row, Shown, as_text, grid_html
+from pay88kit.endpoint_check.probes import Verdict
+from pay88kit.errors import WrongUse
+from pay88kit.frames import to_frame
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_HEADER = ("probe", "verdict", "sent", "expected", "came back")
+_ADVICE = ("probe", "verdict", "why it matters", "how to mend it", "basis")
+_WITHOUT_EFFECTS = (
+    "Whether a repeat is fulfilled twice is not seen from outside. Give --effects URL (effects= in "
+    "Python), your own count of fulfilments, and it is judged."
+)
+
+
+@dataclass(frozen=True)
+class Result:
+    """One probe and what became of it.
+
+    ``reference`` is that of its invented transaction: look for it in your own log.
+    ``observed`` has the endpoint's own words, on one line and without secrets; escape them.
+    ``follows`` names the failing probe from which this finding follows, if there is one.
+    ``slowest_ms`` is the time of its slowest answer in milliseconds.
+    """
+
+    probe: str
+    reference: str | None
+    verdict: Verdict
+    sent: str
+    expected: str
+    observed: str
+    why: str
+    fix: str
+    basis: str
+    documented: bool
+    follows: str | None
+    slowest_ms: int | None
+
+    def record(self) -> dict[str, Any]:
+        """The result as JSON's types."""
+        return asdict(self) | {"verdict": str(self.verdict)}
+
+
+@dataclass(frozen=True)
+class Table:
+    """A part of a check, as text and as HTML; everything in it is escaped."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    def __repr__(self) -> str:
+        return as_text(self.title, ((row[0], " · ".join(row[1:])) for row in self.rows))
+
+    def _repr_html_(self) -> str:
+        return grid_html(self.title, self.header, self.rows)
+
+
+@dataclass(frozen=True, repr=False)
+class EndpointCheck(Shown):
+    """The results of one check. ``url`` is without its query; ``at`` is ISO 8601, in UTC."""
+
+    url: str
+    at: str
+    seed: int
+    effects: bool
+    results: tuple[Result, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether no probe fails; doubtful ones do not count."""
+        return not self.failures
+
+    @property
+    def failures(self) -> tuple[Result, ...]:
+        """Every probe that fails."""
+        return tuple(r for r in self.results if r.verdict is Verdict.FAILS)
+
+    @property
+    def faults(self) -> tuple[Result, ...]:
+        """The failures that do not follow from another one: what is to be mended first."""
+        return tuple(r for r in self.failures if r.follows is None)
+
+    def __getitem__(self, probe: str) -> Result:
+        """The result of one probe, by its name."""
+        for result in self.results:
+            if result.probe == probe:
+                return result
+        raise KeyError(probe)
+
+    def frame(self) -> pd.DataFrame:
+        """One row for each probe.
+
+        Raises:
+            MissingExtra: without the extra ``frames``.
+        """
+        return to_frame([result.record() for result in self.results])
+
+    def record(self) -> dict[str, Any]:
+        """The check as JSON's types."""
+        return {
+            "what": "pay88 webhook check",
+            "url": self.url,
+            "at": self.at,
+            "seed": self.seed,
+            "effects": self.effects,
+            "ok": self.ok,
+            "summary": {str(verdict): self._count(verdict) for verdict in Verdict},
+            "faults": [result.probe for result in self.faults],
+            "results": [result.record() for result in self.results],
+        }
+
+    def json(self) -> str:
+        """The check as a JSON document; :func:`read` takes it back."""
+        return json.dumps(self.record(), indent=2, ensure_ascii=False) + "\n"
+
+    def junit(self) -> str:
+        """The check as JUnit XML: what fails is a failure, what was not observable is skipped."""
+        suite = ElementTree.Element(
+            "testsuite",
+            name="pay88 webhook check",
+            timestamp=self.at.removesuffix("Z"),
+            tests=str(len(self.results)),
+            failures=str(self._count(Verdict.FAILS)),
+            errors="0",
+            skipped=str(self._count(Verdict.NOT_OBSERVABLE)),
+        )
+        for result in self.results:
+            case = ElementTree.SubElement(
+                suite,
+                "testcase",
+                classname="pay88.webhook",
+                name=result.probe,
+                time=f"{(result.slowest_ms or 0) / 1000:.3f}",
+            )
+            if result.verdict is Verdict.FAILS:
+                failure = ElementTree.SubElement(case, "failure", message=result.observed)
+                failure.text = "\n".join(_explained(result))
+            elif result.verdict is Verdict.NOT_OBSERVABLE:
+                ElementTree.SubElement(case, "skipped", message=result.observed)
+            elif result.verdict is Verdict.DOUBTFUL:
+                out = ElementTree.SubElement(case, "system-out")
+                out.text = "\n".join(_explained(result))
+        suites = ElementTree.Element("testsuites")
+        suites.append(suite)
+        ElementTree.indent(suites)
+        document = ElementTree.tostring(suites, encoding="unicode")
+        return f'<?xml version="1.0" encoding="utf-8"?>\n{document}\n'
+
+    def text(self) -> str:
+        """The check for a terminal: a table, then the cause and the cure of what does not pass."""
+        return "\n".join(self._lines()) + "\n"
+
+    def save(self, path: str | Path) -> None:
+        """Write the JSON document into a file; one that is there is replaced."""
+        Path(path).write_text(self.json(), encoding="utf-8", newline="\n")
+
+    def about(self) -> Table:
+        """What was judged, when and how."""
+        counted = "counted by the endpoint" if self.effects else "not seen (no effects URL)"
+        rows = [
+            ("endpoint", self.url),
+            ("judged at", self.at),
+            ("seed of the invented transactions", str(self.seed)),
+            ("fulfilments", counted),
+            ("result", self.summary()),
+        ]
+        return Table("Webhook check", ("what", "value"), tuple(rows))
+
+    def table(self) -> Table:
+        """Every probe: what was sent, what was expected, what came back."""
+        rows = ((r.probe, str(r.verdict), r.sent, r.expected, r.observed) for r in self.results)
+        return Table("Every probe", _HEADER, tuple(rows))
+
+    def advice(self) -> Table:
+        """Why it matters and how to mend it, for what fails or is doubtful by itself."""
+        rows = ((r.probe, str(r.verdict), r.why, r.fix, r.basis) for r in self._to_mend())
+        return Table("What to mend", _ADVICE, tuple(rows))
+
+    def summary(self) -> str:
+        """The check in one line."""
+        counts = ", ".join(f"{self._count(v)} {v}" for v in Verdict if self._count(v))
+        if self.ok:
+            return f"Nothing that 88Pay documents fails: {counts}."
+        names = ", ".join(result.probe for result in self.faults)
+        return f"To be mended first: {names}. In all: {counts}."
+
+    def __str__(self) -> str:
+        return self.text().rstrip("\n")
+
+    def __repr__(self) -> str:
+        return f"EndpointCheck({self.url}: {self.summary()})"
+
+    def _repr_html_(self) -> str:
+        tables = (self.about(), self.advice(), self.table())
+        return "".join(table._repr_html_() for table in tables if table.rows)
+
+    def _title(self) -> str:
+        return f"pay88 webhook check: {self.url}, seed {self.seed}"
+
+    def _rows(self) -> list[Row]:
+        return [(r.probe, f"{r.verdict}: {r.observed}") for r in self.results]
+
+    def _count(self, verdict: Verdict) -> int:
+        return sum(result.verdict is verdict for result in self.results)
+
+    def _to_mend(self) -> list[Result]:
+        """What fails or is doubtful; what follows from another finding is mended with it."""
+        bad = (Verdict.FAILS, Verdict.DOUBTFUL)
+        return [r for r in self.results if r.verdict in bad and r.follows is None]
+
+    def _lines(self) -> Iterator[str]:
+        yield self._title()
+        names = max(len(result.probe) for result in self.results)
+        verdicts = max(len(result.verdict) for result in self.results)
+        for result in self.results:
+            verdict = result.verdict.upper() if result in self.failures else str(result.verdict)
+            yield f"  {verdict:<{verdicts}}  {result.probe:<{names}}  {result.observed}".rstrip()
+        for result in self._to_mend():
+            yield f"\n{result.probe}: {result.verdict}"
+            yield from (f"  {line}" for line in _explained(result))
+        for name, count in Counter(r.follows for r in self.results if r.follows).items():
+            more = "1 more finding follows" if count == 1 else f"{count} more findings follow"
+            yield f"\n{more} from {name}."
+        yield f"\n{self.summary()}"
+        if not self.effects:
+            yield _WITHOUT_EFFECTS
+
+
+def _explained(result: Result) -> Iterator[str]:
+    yield f"sent:      {result.sent}"
+    yield f"expected:  {result.expected}"
+    yield f"came back: {result.observed}"
+    yield f"why:       {result.why}"
+    yield f"fix:       {result.fix}"
+    yield f"basis:     {result.basis}"
+    if result.reference:
+        yield f"reference: {result.reference}"
+
+
+def read(path: str | Path) -> EndpointCheck:
+    """A check that was written as JSON.
+
+    Raises:
+        WrongUse: the file is not there, or is no such document.
+    """
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        return EndpointCheck(
+            url=str(content["url"]),
+            at=str(content["at"]),
+            seed=int(content["seed"]),
+            effects=bool(content["effects"]),
+            results=tuple(_results(content["results"])),
+        )
+    except OSError as error:
+        raise WrongUse(f"results: {path} cannot be read: {error.strerror}.") from None
+    except (ValueError, TypeError, KeyError):
+        raise WrongUse(
+            f"results: {path} was not written by pay88 webhook check --json. Write it anew."
+        ) from None
+
+
+def _results(records: Iterable[dict[str, Any]]) -> Iterator[Result]:
+    for record in records:
+        yield Result(**record | {"verdict": Verdict(record["verdict"])})
+
+
+def sample() -> EndpointCheck:
+    """A check of an invented endpoint that compares no amounts: simulated, from a file."""
+    return read(Path(__file__).with_name("sample.json"))
