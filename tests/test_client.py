@@ -797,6 +797,13 @@ def test_a_rate_limit_is_raised_or_waited_for(make: Make) -> None:
         assert sandbox.clock.monotonic() == 60
 
 
+def test_the_body_of_a_429_says_the_wait_where_no_header_does(client: Any, wire: Wire) -> None:
+    wire.faults[BALANCE] = [say(429, {"message": "Rate limit exceeded.", "retry_after": 7})]
+    assert client.balance().merchant_id == MERCHANT
+    first, second = wire.times(BALANCE)
+    assert second - first == 7
+
+
 # ---------------------------------------------------------------- creates whose outcome is unknown
 
 CREATES = [
@@ -926,21 +933,24 @@ def test_an_interrupted_record_of_an_answer_is_written_again(
 
 @pytest.mark.parametrize("call", ["begin", "created", "refused"])
 def test_ctrl_c_does_not_stop_a_transaction_in_the_middle(
-    sandbox: Sandbox, wire: Wire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
-) -> None:
-    url, written, pressed = f"sqlite:///{tmp_path / 'books.db'}", getattr(Books, call), []
+    sandbox: Sandbox, wire: Wire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str,
+    request: pytest.FixtureRequest,
+) -> None:  # fmt: skip
+    url, written = f"sqlite:///{tmp_path / 'books.db'}", getattr(Books, call)
+    inside, pressed = threading.Event(), threading.Event()
 
-    def press(*args: Any, **kwargs: Any) -> Any:
-        if not pressed:
-            pressed.append(True)
-            event.listen(Engine, "before_cursor_execute", ctrl_c)
+    def write(*args: Any, **kwargs: Any) -> Any:
+        inside.set()
         return written(*args, **kwargs)
 
     def ctrl_c(*_: object) -> None:
-        event.remove(Engine, "before_cursor_execute", ctrl_c)
-        signal.raise_signal(signal.SIGINT)
+        if inside.is_set() and not pressed.is_set():
+            pressed.set()
+            signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(Books, call, press)
+    monkeypatch.setattr(Books, call, write)
+    event.listen(Engine, "before_cursor_execute", ctrl_c)
+    request.addfinalizer(lambda: event.remove(Engine, "before_cursor_execute", ctrl_c))
     if call == "refused":
         wire.faults[CHARGES] = [say(422)]
     with Pay88(sandbox.config, transport=wire, books=url) as client:

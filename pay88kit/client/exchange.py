@@ -298,11 +298,15 @@ class Exchange:
         except BaseException:
             self._pace.leave(operation, place)
             raise
-        self._pace.leave(operation, place, response.status_code, response.headers)
-        session_id = token.session_id if token else None
         raw = _decode(response.content)
+        retry_after = whole_number(response.headers.get("retry-after"))
+        if retry_after is None and response.status_code == 429:
+            # 88Pay's body says it too.
+            retry_after = whole_number(str((raw or {}).get("retry_after")))
+        self._pace.leave(operation, place, response.status_code, response.headers, retry_after)
+        session_id = token.session_id if token else None
         if not response.is_success:
-            return self._refusal(call, response, raw, session_id, token)
+            return self._refusal(call, response, raw, retry_after, token)
         if raw is None:
             error = MalformedAnswer(operation, "The answer is not a JSON object.", sent=True)
             return _Failed(Failure.BAD_ANSWER, error)
@@ -331,12 +335,12 @@ class Exchange:
         call: Call,
         response: httpx.Response,
         raw: dict[str, Any] | None,
-        session_id: str | None,
+        retry_after: int | None,
         token: Token | None,
     ) -> _Failed:
         said = (raw or {}).get("message")
         message = said if isinstance(said, str) else response.reason_phrase or "without a message"
-        retry_after = whole_number(response.headers.get("retry-after"))
+        session_id = token.session_id if token else None
         error = status_error(response.status_code)(
             call.operation,
             response.status_code,

@@ -141,20 +141,22 @@ class Record:
     def _run_aside(self) -> Any:
         # Ctrl-C is raised in the main thread only, between any two steps of the database's driver.
         ended: Future[Any] = Future()
+        taken = threading.Lock()
 
         def work() -> None:
+            if not taken.acquire(blocking=False):
+                return
             try:
                 ended.set_result(self.work())
             except BaseException as error:
                 ended.set_exception(error)
 
-        thread = threading.Thread(target=work, name="pay88-books")
-        thread.start()
         try:
+            threading.Thread(target=work, name="pay88-books").start()
             self.done = ended.result()
         except BaseException:
-            thread.join()
-            if ended.exception() is None:
+            # What has begun is ended; what has not, never begins.
+            if not taken.acquire(blocking=False) and ended.exception() is None:
                 self.done = ended.result()
             raise
         return self.done

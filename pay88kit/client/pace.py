@@ -77,6 +77,7 @@ class Pace:
         place: Place | None,
         status_code: int | None = None,
         headers: Mapping[str, str] | None = None,
+        retry_after: float | None = None,
         *,
         sent: bool = True,
     ) -> None:
@@ -88,7 +89,7 @@ class Pace:
         now = self._clock.monotonic()
         with self._lock:
             if status_code == 429:
-                windows.refused(place, now, whole_number(headers.get("retry-after")))
+                windows.refused(place, now, retry_after)
             elif status_code == 401 or not sent:
                 windows.release(place)
             elif status_code is None:

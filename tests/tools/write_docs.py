@@ -35,7 +35,8 @@ is a GET.
 - One call takes at most {policy.deadline:g} s in all (`deadline`), token and retries included, and
   waits at most {policy.max_wait:g} s for a place under the rate limits (`max_wait`).
 - The rules are a value: `Pay88(policy=Policy(backoff=(1, 5), max_wait=0))` has others, and a
-  subclass with its own `decide` any that you like.
+  subclass with its own `decide` any that you like. One thing no policy changes: a create that may
+  have happened ends as `OutcomeUnknown`.
 """
 
 
