@@ -31,10 +31,12 @@ format: setup ## format the code and mend what ruff can mend
 	@$(BIN)/ruff format
 	@$(BIN)/ruff check --fix
 
-notebooks: setup ## run the committed notebooks again and save their outputs
+notebooks: setup ## write what is generated in the notebooks, run them, and save their outputs
+	@$(BIN)/python tests/tools/write_exercises.py
+	@$(BIN)/python tests/tools/write_navigation.py
 	@$(BIN)/python tests/tools/run_notebooks.py
 
-docs: setup ## write the pages in docs/ that come from the code
+docs: setup ## write the pages in docs/ and in the guide that come from the code
 	@$(BIN)/python tests/tools/write_docs.py
 
 pins: setup ## write constraints.txt anew, with the newest versions for every platform

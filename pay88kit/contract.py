@@ -445,9 +445,9 @@ _BALANCES = (
 _GUIDE = "Integration checklist"
 _CHECKLIST = (
     _says("checklist.items", _GUIDE, "twenty items, from the account to the trained support team",
-          "guide/checklist.py: ITEMS", source=_OVERVIEW),
+          "guide/catalogue.py: ITEMS", source=_OVERVIEW),
     _says("checklist.path", _GUIDE, "credentials, token, operations, webhooks, balance",
-          "guide/checklist.py", source=_OVERVIEW),
+          "guide/catalogue.py: PAGES", source=_OVERVIEW),
 )  # fmt: skip
 
 _CARD = "Test cards"

@@ -11,7 +11,7 @@ import pytest
 from pay88kit import Config, ConfigError, Pay88Error, RateLimited
 from pay88kit.contract import POINTS, Observe, Point
 from pay88kit.guide import chart, checklist, expect, lesson_config, points
-from pay88kit.guide.checklist import ITEMS
+from pay88kit.guide.catalogue import ITEMS
 from pay88kit.guide.points import Points
 
 # 88Pay's own list, from its guide overview.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import json
 import re
+import statistics
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,24 +17,13 @@ from typing import Any
 
 import pytest
 
-from pay88kit.guide.checklist import ITEMS
+from pay88kit.guide.catalogue import ITEMS, LESSONS, PAGES
 
 GUIDE = Path(__file__).resolve().parent.parent / "notebooks"
 REPORT = "reports/daily_balance"
-NAMES = (
-    "00_start_here",
-    "01_credentials",
-    "02_token",
-    "03_charge",
-    "04_webhooks",
-    "05_payouts",
-    "06_balance",
-    "07_errors_and_limits",
-    "09_go_live",
-    "explore",
-    REPORT,
-)
+NAMES = (*(page.name for page in PAGES), "glossary", "quick_reference", REPORT)
 MOST_LINES = 15
+MEDIAN_LINES = 4
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 FENCE = re.compile(r"^(```|~~~).*?^\1[^\n]*$", re.MULTILINE | re.DOTALL)
@@ -231,6 +221,42 @@ def prose_before_code(notebook: Notebook) -> list[str]:
     return found
 
 
+def first_cell(notebook: Notebook) -> list[str]:
+    """A lesson begins with its title, the story, and what the reader gets, needs and spends."""
+    cell = notebook.cells[0]
+    title, *paragraphs = text(cell["source"]).split("\n\n")
+    found = []
+    if cell["cell_type"] != "markdown" or not re.fullmatch(r"# .+", title):
+        found.append("the first cell does not begin with the title alone")
+    at = next((n for n, p in enumerate(paragraphs) if p.startswith("**You will learn** ")), None)
+    if at is None:
+        return [*found, "no paragraph of the first cell begins with **You will learn**"]
+    if not "".join(paragraphs[:at]).strip():
+        found.append("no story stands between the title and what you will learn")
+    if not re.search(r"\*\*You need\*\* \w.*\*\*Time:\*\* \d+ minutes\.", paragraphs[at]):
+        found.append("**You need** … and **Time:** … minutes. do not follow what you will learn")
+    return found
+
+
+def last_cell(notebook: Notebook) -> list[str]:
+    """A lesson ends with a receipt of what was done, and the way on."""
+    cell = notebook.cells[-1]
+    title, *paragraphs = text(cell["source"]).split("\n\n")
+    if cell["cell_type"] != "markdown" or title != "## What you did":
+        return ["the last cell is not '## What you did'"]
+    found = [] if len(paragraphs) > 1 else ["what you did is not told"]
+    if not re.match(r"\*\*Next:\*\* \[[^\]]+\]\([^)]+\)", paragraphs[-1] if paragraphs else ""):
+        found.append("the last paragraph is not **Next:** with a link")
+    return found
+
+
+def small_cells(notebook: Notebook) -> list[str]:
+    median = statistics.median(map(lines, notebook.code)) if notebook.code else 0
+    if median <= MEDIAN_LINES:
+        return []
+    return [f"half of the code cells have {median:g} lines or more; at most {MEDIAN_LINES}"]
+
+
 def no_machine(notebook: Notebook) -> list[str]:
     found = []
     for part in shown(notebook):
@@ -252,6 +278,8 @@ RULES: tuple[Callable[[Notebook], list[str]], ...] = (
     prose_before_code,
     no_machine,
 )
+# What holds for the numbered lessons besides.
+LESSON_RULES: tuple[Callable[[Notebook], list[str]], ...] = (first_cell, last_cell, small_cells)
 
 
 # ---------------------------------------------------------------- the committed notebooks
@@ -265,6 +293,12 @@ def committed() -> list[Path]:
 def test_notebook_keeps_every_rule(path: Path) -> None:
     notebook = read(path)
     assert [f"{rule.__name__}: {broken}" for rule in RULES for broken in rule(notebook)] == []
+
+
+@pytest.mark.parametrize("name", [lesson.name for lesson in LESSONS])
+@pytest.mark.parametrize("rule", LESSON_RULES, ids=lambda rule: rule.__name__)
+def test_lesson_keeps_its_frame(rule: Callable[[Notebook], list[str]], name: str) -> None:
+    assert rule(read(GUIDE / f"{name}.ipynb")) == []
 
 
 def test_guide_is_complete() -> None:
@@ -323,6 +357,18 @@ def notebook_of(folder: Path, *cells: dict[str, Any], **metadata: Any) -> Notebo
 
 
 TITLE = markdown("# A title")
+OPENING = """# A title
+
+A story.
+
+**You will learn** it. **You need** lesson 01. **Time:** 10 minutes.
+
+← [One](one.ipynb)"""
+ENDING = """## What you did
+
+You took a token.
+
+**Next:** [Two](next.ipynb): more."""
 ERROR = {"output_type": "error", "ename": "ValueError", "evalue": "", "traceback": []}
 PICTURE = {"output_type": "display_data", "data": {"image/png": "iVBO"}, "metadata": {}}
 LONG = "\n".join(["pass"] * (MOST_LINES + 1))
@@ -376,6 +422,19 @@ BAD: list[tuple[Callable[[Notebook], list[str]], str, list[dict[str, Any]]]] = [
         [TITLE, code("p", result(text_html=["/".join(("<td>", "work", "a<", "td>"))]))],
     ),
     (no_machine, "Windows", [TITLE, code("p", result(text_plain="'C:\\\\Users\\\\Ana'"))]),
+    (first_cell, "code", [code(), TITLE]),
+    (first_cell, "no title", [markdown(OPENING.replace("# A", "## A"))]),
+    (first_cell, "text at the title", [markdown(OPENING.replace("\n\n", "\n", 1))]),
+    (first_cell, "no aim", [markdown(OPENING.replace("You will learn", "Learn"))]),
+    (first_cell, "no story", [markdown(OPENING.replace("A story.\n\n", ""))]),
+    (first_cell, "no needs", [markdown(OPENING.replace("**You need** lesson 01. ", ""))]),
+    (first_cell, "no time", [markdown(OPENING.replace("10 minutes", "a while"))]),
+    (last_cell, "something behind it", [markdown(ENDING), code()]),
+    (last_cell, "another heading", [markdown(ENDING.replace("What you did", "Summary"))]),
+    (last_cell, "no receipt", [markdown(ENDING.replace("You took a token.\n\n", ""))]),
+    (last_cell, "no way on", [markdown(ENDING.partition("\n\n**Next")[0])]),
+    (last_cell, "no link", [markdown(ENDING.replace("[Two](next.ipynb)", "two"))]),
+    (small_cells, "five lines", [TITLE, *[code("\n".join(["pass"] * (MEDIAN_LINES + 1)))] * 2]),
     (no_machine, "colours", [TITLE, code("p", stream("\x1b[31mred\x1b[0m"))]),
     (no_machine, "a progress bar", [TITLE, code("p", stream("10%\r20%\r"))]),
 ]
@@ -399,7 +458,7 @@ def test_saved_widget_state_is_caught(tmp_path: Path) -> None:
 
 
 def test_every_rule_has_its_bad_notebook() -> None:
-    assert {rule for rule, _, _ in BAD} == set(RULES)
+    assert {rule for rule, _, _ in BAD} == {*RULES, *LESSON_RULES}
 
 
 def test_good_notebook_keeps_every_rule(tmp_path: Path) -> None:
@@ -417,3 +476,9 @@ def test_good_notebook_keeps_every_rule(tmp_path: Path) -> None:
         code("a", result(text_html=["<img alt='Bars' src='x'>"], text_plain="1"), count=4),
     )
     assert [broken for rule in RULES for broken in rule(notebook)] == []
+
+
+def test_good_lesson_keeps_its_frame(tmp_path: Path) -> None:
+    cells = [markdown(OPENING), code("pass"), code("\n".join(["pass"] * 9)), markdown(ENDING)]
+    notebook = notebook_of(tmp_path, cells[0], code("pass"), *cells[1:])
+    assert [broken for rule in LESSON_RULES for broken in rule(notebook)] == []

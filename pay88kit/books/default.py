@@ -28,11 +28,13 @@ def default_books(config: Config) -> Books:
     """The books that client and inbox of this process share.
 
     ``PAY88_BOOKS`` names them; without it ``local`` keeps them in memory, one per sandbox, and the
-    other environments in the user's data directory.
+    other environments in the user's data directory. A sandbox that plays production has its own in
+    memory, whatever is named: what it says is not written among what happened.
     """
+    plays = config.origin is not None and config.environment != "local"
     url = os.environ.get("PAY88_BOOKS", "").strip()
     with _lock:
-        if not url and config.environment == "local":
+        if plays or (not url and config.environment == "local"):
             world = config.origin or _elsewhere
             if world not in _memory:
                 _memory[world] = Books()

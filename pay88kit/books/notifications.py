@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -64,6 +64,11 @@ class Arrival:
     hand_to: Callable[[str, str | None], Iterable[str]] = nobody
 
     @property
+    def trusted(self) -> Notification | None:
+        """The notification, where its token was checked."""
+        return self.notification if self.verified else None
+
+    @property
     def whose(self) -> str:
         """What notifications of one operation share; where two transactions meet, their order."""
         n = self.notification
@@ -73,97 +78,177 @@ class Arrival:
 # Written once: to put a statement together takes longer than to run it.
 
 
-def _by(*columns: str, where: tuple[Any, ...] = ()) -> Any:
-    its = operations.c
-    needed = (its.id, its.key, its.reference, its.amount, its.currency, its.status, its.state)
-    given = [its[name] == sql.bindparam(name) for name in ("environment", *columns)]
+_NEEDED = [
+    operations.c[name]
+    for name in ("id", "environment", "key", "reference", "amount", "currency", "status", "state")
+]
+
+
+def _find(*where: Any) -> Any:
     # Always in one order, so that two transactions cannot wait for each other.
-    found = sql.select(*needed).where(*given, *where).order_by(its.number)
+    found = sql.select(*_NEEDED).where(*where).order_by(operations.c.number)
     return found.with_for_update()
 
 
-_BY_MARKER = _by("id")
+def _by(*columns: str, where: tuple[Any, ...] = ()) -> Any:
+    given = [operations.c[name] == sql.bindparam(name) for name in ("environment", *columns)]
+    return _find(*given, *where)
+
+
+def _among(column: Any, name: str) -> Any:
+    return column.in_(sql.bindparam(name, expanding=True))
+
+
+# By the id alone, which is unique: with the environment SQLite would read all that is in it.
+_BY_MARKER = _find(_among(operations.c.id, "markers"))
 _BY_REFERENCE = _by("reference")
 _BY_SESSION = _by("session_id", "amount")
 # What has another reference is another operation.
 _BY_SESSION_WITHOUT_REFERENCE = _by(
     "session_id", "amount", where=(operations.c.reference.is_(None),)
 )
-_COUNT = (
-    notifications.update()
+_HERE = (
+    sql.select(*(notifications.c[name] for name in (
+        "id", "environment", "event", "reference", "operation_id", "times"
+    )))
+    .where(
+        _among(notifications.c.environment, "environments"),
+        _among(notifications.c.event, "events"),
+    )
+    .order_by(notifications.c.id)
+    .with_for_update()
+)  # fmt: skip
+_INSERT = notifications.insert()
+_COUNT = notifications.update().where(notifications.c.id == sql.bindparam("its_id"))
+_SET_STATUS = operations.update().where(operations.c.id == sql.bindparam("its_id"))
+_HAND_OVER = handlings.insert().values(
+    notification_id=sql.select(notifications.c.id)
     .where(
         notifications.c.environment == sql.bindparam("its_environment"),
         notifications.c.event == sql.bindparam("its_event"),
     )
-    .values(times=notifications.c.times + 1, last_at=sql.bindparam("last_at"))
-    .returning(notifications.c.reference, notifications.c.operation_id, notifications.c.times)
+    .scalar_subquery()
 )
-_INSERT = notifications.insert()
-_SET_STATUS = operations.update().where(operations.c.id == sql.bindparam("its_id"))
 
 
-def receive(db: Any, arrival: Arrival) -> Event:
-    """Keep a notification, and apply its status to the operation it belongs to."""
-    notification = arrival.notification
-    matched_by: str | None = None
-    matches: list[Any] = []
-    if arrival.verified and notification is not None:
-        matched_by, matches = _match(db, notification, arrival)
-    found = matches[0] if len(matches) == 1 else None
-    identity = _identity(arrival, found)
-    key = found["key"] if found else None
-    repeated = _repeat(db, identity, arrival, key)
-    if repeated is not None:
-        return repeated
-    if not arrival.verified or notification is None:
-        outcome = "unverified"
-    elif len(matches) > 1:
-        outcome = "several match"
-    elif found is None:
-        outcome = "unmatched"
-    else:
-        outcome = _apply(db, notification, found, arrival.now)
+@dataclass(frozen=True)
+class _Matched:
+    """A notification, the operations that it may mean, and by what they were found."""
+
+    arrival: Arrival
+    by: str | None = None
+    operations: Sequence[dict[str, Any]] = ()
+
+    @property
+    def found(self) -> dict[str, Any] | None:
+        """The operation, if there is just one."""
+        return self.operations[0] if len(self.operations) == 1 else None
+
+
+def receive(db: Any, arrivals: Sequence[Arrival]) -> list[Event]:
+    """Keep notifications, and apply each one's status to the operation it belongs to.
+
+    Those that name their operation, as nearly all do, are looked up and written together. The
+    others are taken after them and one by one: what one changes decides what the next one matches.
+    """
+    marked = _by_marker(db, arrivals)
+    together: dict[int, _Matched] = {}
+    for number, arrival in enumerate(arrivals):
+        operation = marked.get((arrival.environment, arrival.marker))
+        if arrival.trusted is None:
+            together[number] = _Matched(arrival)
+        elif operation is not None:
+            together[number] = _Matched(arrival, "marker", [operation])
+    events = dict(zip(together, _keep(db, list(together.values())), strict=True))
+    for number, arrival in enumerate(arrivals):
+        if number not in together:
+            events[number] = _keep(db, [_match(db, arrival)])[0]
+    return [events[number] for number in range(len(arrivals))]
+
+
+def _keep(db: Any, matched: Sequence[_Matched]) -> list[Event]:
+    """Decide about them one after the other, then write it all."""
+    identities = [_identity(each.arrival, each.found) for each in matched]
+    here = _here(db, matched, identities)
+    new: list[dict[str, Any]] = []
+    repeated: dict[int, dict[str, Any]] = {}
+    statuses: dict[str, dict[str, Any]] = {}
+    handed: list[dict[str, Any]] = []
+    events: list[Event] = []
+    for each, identity in zip(matched, identities, strict=True):
+        arrival, found = each.arrival, each.found
+        key = found["key"] if found else None
+        row = here.get((arrival.environment, identity))
+        if row is not None:
+            row["times"] += 1
+            row["last_at"] = arrival.now
+            if "id" in row:
+                repeated[row["id"]] = row
+            event = Event(
+                "repeated", row["reference"], row["operation_id"], row["times"], identity, key
+            )
+            events.append(event)
+            continue
+        # The reference as it is before this one is applied.
+        row = _new_row(each, identity)
+        if arrival.trusted is None:
+            outcome = "unverified"
+            row |= {"authorization": arrival.authorization, "marker": arrival.marker}
+        elif found is None:
+            outcome = "several match" if each.operations else "unmatched"
+        else:
+            outcome = _apply(db, arrival.trusted, found, arrival.now, statuses)
+        row["outcome"] = outcome
+        new.append(row)
+        here[arrival.environment, identity] = row
+        handed += _handed(row, arrival.hand_to(outcome, row["status"]))
+        events.append(Event(outcome, row["reference"], row["operation_id"], 1, identity, key))
+    counted = [
+        {"its_id": id, "times": row["times"], "last_at": row["last_at"]}
+        for id, row in repeated.items()
+    ]
+    for statement, rows in (
+        (_INSERT, new), (_COUNT, counted), (_SET_STATUS, list(statuses.values())),
+        (_HAND_OVER, handed),
+    ):  # fmt: skip
+        if rows:
+            db.execute(statement, rows)
+    return events
+
+
+def _new_row(matched: _Matched, identity: str) -> dict[str, Any]:
+    """The row of a notification that is not here yet; its outcome is still to be decided."""
+    arrival, found, notification = matched.arrival, matched.found, matched.arrival.notification
     reference = found["reference"] if found else None
     if notification is not None:
         reference = reference or notification.reference
-    id = found["id"] if found else None
-    status = notification.status if notification else None
-    unverified = outcome == "unverified"
-    kept = db.execute(
-        _INSERT,
-        {
-            "environment": arrival.environment,
-            "event": identity,
-            "transaction_id": notification.transaction_id if notification else None,
-            "status": status,
-            "amount": notification.amount if notification else None,
-            "currency": notification.currency if notification else None,
-            "reference": reference,
-            "operation_id": id,
-            "matched_by": matched_by,
-            "outcome": outcome,
-            "times": 1,
-            "body": arrival.body.decode("utf-8", "backslashreplace"),
-            "authorization": arrival.authorization if unverified else None,
-            "marker": arrival.marker if unverified else None,
-            "received_at": arrival.now,
-            "last_at": arrival.now,
-        },
-    )
-    _hand_over(db, kept.inserted_primary_key[0], arrival.hand_to(outcome, status))
-    return Event(outcome, reference, id, 1, identity, key)
+    return {
+        "environment": arrival.environment,
+        "event": identity,
+        "transaction_id": notification.transaction_id if notification else None,
+        "status": notification.status if notification else None,
+        "amount": notification.amount if notification else None,
+        "currency": notification.currency if notification else None,
+        "reference": reference,
+        "operation_id": found["id"] if found else None,
+        "matched_by": matched.by,
+        "times": 1,
+        "body": arrival.body.decode("utf-8", "backslashreplace"),
+        "authorization": None,
+        "marker": None,
+        "received_at": arrival.now,
+        "last_at": arrival.now,
+    }
 
 
-def _hand_over(db: Any, notification_id: int, handlers: Iterable[str]) -> None:
-    """Leave an event to its handlers, in the transaction that keeps it."""
+def _handed(row: dict[str, Any], handlers: Iterable[str]) -> list[dict[str, Any]]:
+    """What leaves an event to its handlers, in the transaction that keeps it."""
     now = datetime.now(UTC)
-    rows = [
-        {"notification_id": notification_id, "handler": name, "state": "due", "attempts": 0,
-         "due_at": now, "updated_at": now}
+    return [
+        {"its_environment": row["environment"], "its_event": row["event"], "handler": name,
+         "state": "due", "attempts": 0, "due_at": now, "updated_at": now}
         for name in handlers
     ]  # fmt: skip
-    if rows:
-        db.execute(handlings.insert(), rows)
 
 
 def unverified(db: Any, environment: str) -> list[Any]:
@@ -192,18 +277,30 @@ def receive_again(db: Any, id: int, arrival: Arrival) -> Event | None:
     if not gone.rowcount:
         return None
     db.execute(handlings.delete().where(handlings.c.notification_id == id))
-    return receive(db, arrival)
+    return receive(db, [arrival])[0]
 
 
-def _match(db: Any, notification: Notification, arrival: Arrival) -> tuple[str | None, list[Any]]:
-    """The operations that a notification may mean, and by what they were found.
+def _by_marker(db: Any, arrivals: Sequence[Arrival]) -> dict[Any, dict[str, Any]]:
+    """The operations that the addresses of notifications name, by environment and marker.
 
-    By the marker in its address, then by reference, then by session and amount: the first way that
-    finds any decides. They are locked until the transaction ends.
+    Those and what :func:`_match` finds are locked until the transaction ends.
     """
-    marker, reference = arrival.marker, notification.reference
+    markers = {each.marker for each in arrivals if each.marker and each.trusted is not None}
+    if not markers:
+        return {}
+    rows = db.execute(_BY_MARKER, {"markers": list(markers)}).mappings()
+    return {(row["environment"], row["id"]): dict(row) for row in rows}
+
+
+def _match(db: Any, arrival: Arrival) -> _Matched:
+    """The operations that a notification may mean, where its address names none.
+
+    By reference, then by session and amount: the first way that finds any decides.
+    """
+    notification = arrival.trusted
+    assert notification is not None  # noqa: S101 - the rest is not matched
+    reference = notification.reference
     ways: dict[str, tuple[Any, dict[str, Any]] | None] = {
-        "marker": (_BY_MARKER, {"id": marker}) if marker else None,
         "reference": (_BY_REFERENCE, {"reference": reference}) if reference else None,
         "session and amount": (
             _BY_SESSION_WITHOUT_REFERENCE if reference else _BY_SESSION,
@@ -214,10 +311,10 @@ def _match(db: Any, notification: Notification, arrival: Arrival) -> tuple[str |
         if way is not None:
             query, values = way
             given = {"environment": arrival.environment, **values}
-            found = list(db.execute(query, given).mappings())
+            found = [dict(row) for row in db.execute(query, given).mappings()]
             if found:
-                return name, found
-    return None, []
+                return _Matched(arrival, name, found)
+    return _Matched(arrival)
 
 
 def _identity(arrival: Arrival, found: Any) -> str:
@@ -241,17 +338,25 @@ def _identity(arrival: Arrival, found: Any) -> str:
     return hashlib.sha256(seen).hexdigest()
 
 
-def _repeat(db: Any, identity: str, arrival: Arrival, key: str | None) -> Event | None:
-    """Count a notification that is here already; None when it is new."""
-    whose = {"its_environment": arrival.environment, "its_event": identity}
-    counted = db.execute(_COUNT, {**whose, "last_at": arrival.now}).first()
-    if counted is None:
-        return None
-    reference, operation_id, times = counted
-    return Event("repeated", reference, operation_id, times, identity, key)
+def _here(
+    db: Any, matched: Sequence[_Matched], identities: Sequence[str]
+) -> dict[tuple[str, str], dict[str, Any]]:
+    """Those of them that are here already, by environment and identity."""
+    if not matched:
+        return {}
+    environments = sorted({each.arrival.environment for each in matched})
+    rows = db.execute(_HERE, {"environments": environments, "events": identities}).mappings()
+    return {(row["environment"], row["event"]): dict(row) for row in rows}
 
 
-def _apply(db: Any, notification: Notification, found: Any, now: datetime) -> str:
+def _apply(
+    db: Any,
+    notification: Notification,
+    found: dict[str, Any],
+    now: datetime,
+    statuses: dict[str, dict[str, Any]],
+) -> str:
+    """Apply a status to ``found``; ``statuses`` collects what is to be written."""
     reference = notification.reference
     if reference and found["reference"] and reference != found["reference"]:
         # The marker stands in an address, which the token does not cover.
@@ -266,10 +371,12 @@ def _apply(db: Any, notification: Notification, found: Any, now: datetime) -> st
         return "late"
     values: dict[str, Any] = {"status": notification.status, "updated_at": now}
     if found["state"] == "created":
-        db.execute(_SET_STATUS, {**values, "its_id": found["id"]})
+        statuses[found["id"]] = {**values, "its_id": found["id"]}
     else:
         # The answer to the create was lost, or someone looked too early: its notification
         # proves that it exists, and the key must not send it a second time.
         values |= as_created(found["reference"] or reference)
         change(db, found["id"], **values)
+    # The next one for it meets it as it is now.
+    found |= {name: values[name] for name in values if name in found}
     return "applied"

@@ -185,11 +185,11 @@ class Books:
     def _receive(self, arrival: Arrival) -> Event:
         try:
             with self._database.writing() as db:
-                return notifications.receive(db, arrival)
+                return notifications.receive(db, [arrival])[0]
         except IntegrityError:
             # The same one came twice at the same moment. The other is committed now.
             with self._database.writing() as db:
-                return notifications.receive(db, arrival)
+                return notifications.receive(db, [arrival])[0]
 
     def receive_all(self, arrivals: Sequence[Arrival]) -> list[Event | Exception]:
         """Commit notifications together, which costs little more than one alone.
@@ -202,7 +202,9 @@ class Books:
         order = sorted(range(len(arrivals)), key=lambda number: arrivals[number].whose)
         try:
             with self._database.writing() as db:
-                events = {n: notifications.receive(db, arrivals[n]) for n in order}
+                events = dict(
+                    zip(order, notifications.receive(db, [arrivals[n] for n in order]), strict=True)
+                )
             return [events[n] for n in range(len(arrivals))]
         except Exception as error:
             together = error

@@ -20,7 +20,7 @@ from pay88kit.version import __version__
 _JUDGED = (Verdict.DOCUMENTED, Verdict.ASSUMED, Verdict.DEVIATES)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Report(Shown):
     """What a run found: one finding for every point. It holds no secrets and no amounts."""
 
@@ -31,6 +31,7 @@ class Report(Shown):
     calls: int
     findings: tuple[Finding, ...]
     notified: str | None = None
+    simulated: bool = False
 
     @property
     def ok(self) -> bool:
@@ -47,7 +48,7 @@ class Report(Shown):
         return {
             "what": "pay88 doctor",
             "version": __version__,
-            "simulated": self.environment == "local",
+            "simulated": self.simulated,
             "environment": self.environment,
             "address": self.address,
             "at": self.at.strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -88,7 +89,7 @@ class Report(Shown):
 
     def _lines(self) -> Iterator[str]:
         yield f"pay88 doctor {__version__}: {self.environment}, {self.address}"
-        if self.environment == "local":
+        if self.simulated:
             yield "Simulated data, not 88Pay"
         section = ""
         for finding in self.findings:
@@ -143,8 +144,12 @@ class Report(Shown):
                 f"started with --deliver-anywhere."
             )
 
+    def __repr__(self) -> str:
+        return str(self)
+
     def _title(self) -> str:
-        return f"pay88 doctor: {self.environment}, {self.address}"
+        simulated = " (simulated data, not 88Pay)" if self.simulated else ""
+        return f"pay88 doctor: {self.environment}, {self.address}{simulated}"
 
     def _rows(self) -> list[Row]:
         return [

@@ -165,6 +165,8 @@ class Doctor:
             calls=wire.calls,
             findings=tuple(notes.findings(self._not_asked)),
             notified=examiner.notified,
+            # A sandbox of this process may play production.
+            simulated=self.config.environment == "local" or self.config.origin is not None,
         )
 
     def _go_round(self, examiner: Examiner) -> None:

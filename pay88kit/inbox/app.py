@@ -108,9 +108,15 @@ async def _body(receive: Receive) -> bytes | None:
     return body if size <= MAX_BODY else None
 
 
+def _json(told: object) -> bytes:
+    return json.dumps(told, separators=(",", ":")).encode()
+
+
+_RECEIVED = _json(RECEIVED)
+
+
 async def _answer(send: Send, status: int, reason: str = "", *headers: tuple[bytes, bytes]) -> None:
-    told = RECEIVED if status == 200 else {"received": False, "reason": str(reason)}
-    body = json.dumps(told, separators=(",", ":")).encode()
+    body = _RECEIVED if status == 200 else _json({"received": False, "reason": str(reason)})
     length = str(len(body)).encode()
     start = [(b"content-type", b"application/json"), (b"content-length", length), *headers]
     await send({"type": "http.response.start", "status": status, "headers": start})

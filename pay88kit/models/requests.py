@@ -101,7 +101,7 @@ REQUESTS: Mapping[str, type[_Request]] = {
     model.operation: model for model in (ChargeRequest, CashRequest, CashoutRequest)
 }
 _DEFAULT_METHODS = {"cash": "CASH", "cashout": "BANK_TRANSFER"}
-_METHODS_OF = {"charge": tuple(METHODS), "cash": ("CASH", "OXXO"), "cashout": ("BANK_TRANSFER",)}
+METHODS_OF = {"charge": tuple(METHODS), "cash": ("CASH", "OXXO"), "cashout": ("BANK_TRANSFER",)}
 
 
 def complete(operation: str, fields: dict[str, Any]) -> dict[str, Any]:
@@ -216,7 +216,7 @@ def _texts(body: Mapping[str, Any]) -> Iterator[Problem]:
 
 def _method(operation: str, body: Mapping[str, Any], method: Method | None) -> Iterator[Problem]:
     code = body.get("method_code")
-    allowed = _METHODS_OF[operation]
+    allowed = METHODS_OF[operation]
     if _is_text(code) and code not in allowed:
         near = difflib.get_close_matches(str(code).upper(), allowed, 1)
         meant = f"Did you mean {near[0]}? " if near else ""

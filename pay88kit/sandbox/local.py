@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pay88kit import money
-from pay88kit.config import BASE_URLS, Config
+from pay88kit.config import BASE_URLS, KEY_PREFIXES, Config
 from pay88kit.errors import WrongUse
 from pay88kit.sandbox import console
 from pay88kit.sandbox.api import Api
@@ -49,8 +49,13 @@ class Sandbox:
             was killed, goes on where it stopped; its seed counts then. By default nothing is kept.
         transaction_ids: what a notification's ``transaction_id`` is, which 88Pay does not document:
             ``"operation"``, an id of its own, or ``"session"``, that of the create.
+        environment: ``"production"`` rehearses the day of going live: its :attr:`config` says
+            ``production`` and has an invented ``sk_live_`` key. Such a sandbox stays in this
+            process: it is reached by ``Pay88(sandbox.config)`` only, and is neither served, shown
+            nor kept in a file.
 
     Raises:
+        WrongUse: production with ``db`` or ``deliver_anywhere``.
         StoreUnusable: ``db`` is something else's file, damaged, or in use.
     """
 
@@ -64,7 +69,15 @@ class Sandbox:
         deliver_anywhere: bool = False,
         db: Path | str | None = None,
         transaction_ids: str = "operation",
+        environment: str = "local",
     ) -> None:
+        if environment not in ("local", "production"):
+            raise ValueError(
+                f'environment: {environment!r} is unknown. Use "local" or "production".'
+            )
+        self._environment = environment
+        if db is not None or deliver_anywhere:
+            self._stays_if_live("leave out db and deliver_anywhere")
         if clock not in ("manual", "real"):
             raise ValueError(f'clock: {clock!r} is unknown. Use "manual" or "real".')
         if transaction_ids not in ("operation", "session"):
@@ -81,6 +94,7 @@ class Sandbox:
             courier=self._courier,
             store=self._store,
             session_ids=transaction_ids == "session",
+            key_prefix=KEY_PREFIXES[environment],
         )
         self._address = BASE_URLS["local"]
         self._api = Api(self._world, lambda: self._address)
@@ -102,7 +116,8 @@ class Sandbox:
         """The configuration of one of its merchants."""
         merchant = self._world.merchants[merchant_id]
         return Config(
-            environment="local",
+            environment=self._environment,
+            # Nobody's address, so that not even a mistake reaches the real production.
             base_url=BASE_URLS["local"],
             api_key=merchant.api_key,
             merchant_id=merchant.merchant_id,
@@ -261,13 +276,19 @@ class Sandbox:
     @property
     def app(self) -> Any:
         """The ASGI application, for a server of your own. It answers under every name (``Host``):
-        which ones are good is that server's to say."""
+        which ones are good is that server's to say.
+
+        Raises:
+            WrongUse: this sandbox plays production.
+        """
+        self._stays_if_live("use Pay88(sandbox.config)")
         from pay88kit.sandbox.app import make_app
 
         return make_app(self.handle)
 
     def _server(self, port: int = 0, **here: str | None) -> Server:
         """A server on loopback, whose control side no other site's page reaches."""
+        self._stays_if_live("use Pay88(sandbox.config)")
         from pay88kit.sandbox.app import make_app
 
         no_http = error(400, "request: this is no HTTP request; send one that is well formed.")
@@ -282,6 +303,7 @@ class Sandbox:
 
         Raises:
             PortInUse: another program has the port.
+            WrongUse: this sandbox plays production.
         """
         server = self._server(port, prefix=public_prefix)
         before, self._address = self._address, (public_prefix or server.url).rstrip("/")
@@ -317,6 +339,17 @@ class Sandbox:
         path = f"/{self._viewer_key}{console.HOME}"
         return BrowserLink("Open the sandbox's console", self._view(), path)
 
+    def _stays_if_live(self, instead: str) -> None:
+        """Keep what plays production inside of this process.
+
+        Raises:
+            WrongUse: this sandbox plays production.
+        """
+        if self._environment == "production":
+            raise WrongUse(
+                f"environment: a sandbox that plays production stays in this process; {instead}."
+            )
+
     def _view(self) -> int:
         """The port of a server for this notebook's links; addresses in answers stay as they are."""
         with self._viewer_lock:
@@ -342,8 +375,10 @@ class Sandbox:
 
     def __repr__(self) -> str:
         kind = "manual" if self.clock.manual else "real"
+        plays = "" if self._environment == "local" else f"plays {self._environment}, "
         return (
-            f"Sandbox(seed={self._world.seed}, clock={kind}, {self.clock.now():%Y-%m-%dT%H:%M:%SZ})"
+            f"Sandbox({plays}seed={self._world.seed}, clock={kind}, "
+            f"{self.clock.now():%Y-%m-%dT%H:%M:%SZ})"
         )
 
 

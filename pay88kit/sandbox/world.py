@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pay88kit import money, webhooks
-from pay88kit.config import Secret
+from pay88kit.config import KEY_PREFIXES, Secret
 from pay88kit.errors import Pay88Error, needs
 from pay88kit.models.countries import CURRENCIES
 from pay88kit.models.methods import METHODS, Method
@@ -198,7 +198,8 @@ class World:
     """The whole state, made anew from a seed, or as a store has kept it.
 
     ``session_ids`` makes a notification's ``transaction_id`` the session under which the operation
-    was created; otherwise it is an id of its own. 88Pay does not document which it is.
+    was created; otherwise it is an id of its own. 88Pay does not document which it is. A
+    merchant's key begins with ``key_prefix``.
     """
 
     def __init__(
@@ -210,6 +211,7 @@ class World:
         courier: Courier,
         store: Store | None = None,
         session_ids: bool = False,
+        key_prefix: str = KEY_PREFIXES["local"],
     ) -> None:
         lock = threading.RLock()
         self.lock = Guard(lock, self._leave)
@@ -217,6 +219,7 @@ class World:
         self.courier = courier
         self.limits = limits
         self.session_ids = session_ids
+        self.key_prefix = key_prefix
         self._store = store
         self._changed: dict[tuple[str, str], Any] = {}
         self._outbox: list[tuple[Attempt, dict[str, str], Future[None]]] = []
@@ -326,7 +329,7 @@ class World:
         merchant = Merchant(
             serial=self._next_serial(),
             merchant_id=merchant_id or f"MCH-{country}-{self.ids.text('merchant', 6)}",
-            api_key="sk_test_" + self.ids.text("api key", 32, LETTERS + LETTERS.lower()),
+            api_key=self.key_prefix + self.ids.text("api key", 32, LETTERS + LETTERS.lower()),
             webhook_secret="whsec_" + self.ids.text("secret", 32, LETTERS + LETTERS.lower()),
             country=country,
             currency=currency or CURRENCIES.get(country, ("USD",))[0],

@@ -145,6 +145,8 @@ class Lab:
         self.page.wait_for_function("() => window.jupyterapp")
         # The sign "idle" comes before the kernel; this does not.
         self.page.evaluate("() => window.jupyterapp.restored")
+        # The guide's first page opens by itself; late, it would come in front of another.
+        self.panel.get_by_role("heading", level=1).wait_for()
 
     def open(self, path: str) -> Locator:
         """Open a notebook and wait for its kernel; returns its panel."""

@@ -43,8 +43,6 @@ SAVE = """name => window.jupyterapp.serviceManager.contents.save(
 
 
 def test_rows_come_while_the_kernel_is_busy_and_open_from_the_keyboard(lab: Lab) -> None:
-    # A new JupyterLab opens it by itself; late, it would come to the front of the other.
-    lab.open("00_start_here.ipynb")
     cells = [
         {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": [],
          "source": source, "id": f"cell-{number}"}

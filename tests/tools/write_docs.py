@@ -1,21 +1,26 @@
-"""Write the pages of ``docs/`` that come from the code: ``make docs``."""
+"""Write the pages that come from the code, in ``docs/`` and in the guide: ``make docs``."""
 
 from __future__ import annotations
 
+import json
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from pay88kit import Policy, contract
+from pay88kit.guide import glossary, quick_reference
+from pay88kit.guide.markdown import table
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests"))
+from tools.run_notebooks import METADATA  # noqa: E402
 
 
 def retry_table() -> str:
     """What the client does after each kind of failure, from its own rules."""
     policy = Policy()
     rows = policy.table()
-    names = list(rows[0])
-    table = [names, ["---"] * len(names), *(list(row.values()) for row in rows)]
-    lines = "\n".join(f"| {' | '.join(row)} |" for row in table)
+    lines = table(list(rows[0]), [list(row.values()) for row in rows])
     return f"""# What the client tries again
 
 Written by `make docs` from `pay88kit/policy.py`.
@@ -40,9 +45,32 @@ is a GET.
 """
 
 
+def notebook(name: str, cells: Sequence[str]) -> str:
+    """A notebook of Markdown cells, as ``make notebooks`` would write it."""
+    content = {
+        "cells": [
+            {
+                "cell_type": "markdown",
+                "id": f"{name.replace('_', '-')}-{number:02}",
+                "metadata": {},
+                "source": source.splitlines(keepends=True),
+            }
+            for number, source in enumerate(cells)
+        ],
+        "metadata": METADATA,
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+    return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
+
+
 PAGES = {
     ROOT / "docs" / "what_is_simulated.md": contract.page,
     ROOT / "docs" / "retry_table.md": retry_table,
+    ROOT / "notebooks" / "glossary.ipynb": lambda: notebook("glossary", glossary.cells()),
+    ROOT / "notebooks" / "quick_reference.ipynb": lambda: notebook(
+        "quick_reference", quick_reference.cells()
+    ),
 }
 
 

@@ -1,0 +1,141 @@
+"""Exercises of lesson 00: start here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+
+from pay88kit.client import Pay88
+from pay88kit.guide.exercises.exercise import Exercise, Kind, NotYet, compare, of_type, shown
+from pay88kit.guide.exercises.world import local, pending_order, transaction
+from pay88kit.inbox import Inbox, Received
+from pay88kit.models.answers import Charge
+
+
+def _statuses(answer: tuple[object, object, object], client: Pay88, inbox: Inbox) -> str:
+    sandbox = local(client)
+    first, second = (pending_order(client, inbox.url).reference for _ in range(2))
+    seen: dict[str, object] = {
+        "charged": (transaction(client, first) or {})["status"],
+        "paid": sandbox.complete(first)["status"],
+        "declined": sandbox.reject(second)["status"],
+    }
+    return compare(dict(zip(seen, answer, strict=True)), seen, "the status that 88Pay has")
+
+
+def _second_charge(answer: object, client: Pay88) -> str:
+    local(client)
+    charge = of_type(answer, Charge, "the answer of client.charge(…)")
+    found = transaction(client, charge.reference)
+    if found is None:
+        raise NotYet(f"88Pay has no transaction {charge.reference}", "a charge that was sent")
+    if Decimal(found["amount"]) != 25_000:
+        raise NotYet(
+            f"amount is {found['amount']}",
+            "amount is 25000.00",
+            "Amounts are in pesos, not in cents. A wrong zero is real money.",
+        )
+    return f"88Pay has {charge.reference}: {found['amount']} {found['currency']}"
+
+
+def _what_happened(answer: Callable[[Received], object], client: Pay88, inbox: Inbox) -> str:
+    sandbox = local(client)
+    told = []
+    for decide, status in ((sandbox.complete, "COMPLETED"), (sandbox.reject, "REJECTED")):
+        reference = pending_order(client, inbox.url).reference
+        decide(reference)
+        said = answer(inbox.wait(reference=reference)[0])
+        if said != (reference, status):
+            raise NotYet(shown(said), f"{(reference, status)}, reference and status")
+        told.append(f"{reference} is {status}")
+    return ", ".join(told)
+
+
+EXERCISES = (
+    Exercise(
+        id="00.1",
+        kind=Kind.PREDICT,
+        title="Three moments, three statuses",
+        task=(
+            "Which status has a transaction right after the charge (`charged`), after the customer "
+            "has paid (`paid`), and after another customer has declined (`declined`)? Write each "
+            "as text, in capital letters. The check plays it with two new orders."
+        ),
+        answer="(charged, paid, declined)",
+        needs=("client", "inbox"),
+        starter="charged = ...\npaid = ...\ndeclined = ...",
+        solution='charged = "PENDING"\npaid = "COMPLETED"\ndeclined = "REJECTED"',
+        wrong=(
+            'charged = "COMPLETED"\npaid = "COMPLETED"\ndeclined = "REJECTED"',
+            'charged = "PENDING"\npaid = "PAID"\ndeclined = "REJECTED"',
+            'charged = "PENDING"\npaid = "COMPLETED"\ndeclined = "PENDING"',
+        ),
+        hints=(
+            "The picture at the top of this page has all three words.",
+            "The charge is PENDING. The customer's decision makes it COMPLETED or REJECTED.",
+        ),
+        why="A charge that was accepted is not paid. Deliver when the status is COMPLETED.",
+        check=_statuses,
+    ),
+    Exercise(
+        id="00.2",
+        kind=Kind.CALL,
+        title="A charge of your own",
+        task=(
+            "Charge the same customer for a second order, *Order 1002*: this time 25,000 pesos. "
+            "The other fields stay as they were."
+        ),
+        answer="second",
+        needs=("client",),
+        starter="second = ...",
+        solution=(
+            "second = client.charge(\n"
+            '    method_code="PSE",\n'
+            "    amount=25_000,\n"
+            '    currency="COP",\n'
+            '    country="COL",\n'
+            '    description="Order 1002",\n'
+            '    customer_id="customer-7",\n'
+            "    notification_url=inbox.url,\n"
+            ")"
+        ),
+        wrong=(
+            "second = charge",
+            'second = client.charge(\n    method_code="PSE",\n    amount=2_500_000,\n'
+            '    currency="COP",\n    country="COL",\n    description="Order 1002",\n'
+            '    customer_id="customer-7",\n    notification_url=inbox.url,\n)',
+            'second = {"amount": 25_000}',
+        ),
+        hints=(
+            "Copy the call of the first charge, and give the answer another name.",
+            "Change amount=25_000 and description. Everything else is the same.",
+        ),
+        why="Each order is a charge of its own, with a reference of its own.",
+        check=_second_charge,
+    ),
+    Exercise(
+        id="00.3",
+        kind=Kind.EVENT,
+        title="Which payment, and how did it end?",
+        task=(
+            "Write `what_happened(event)`. It takes a notification, as the inbox shows it, and "
+            "returns two things: the transaction's reference and its status, in this order. The "
+            "check gives it one payment that was paid and one that was declined."
+        ),
+        answer="what_happened",
+        needs=("client", "inbox"),
+        starter="def what_happened(event): ...",
+        solution="def what_happened(event):\n    return event.reference, event.status",
+        wrong=(
+            "def what_happened(event):\n    return charge.reference, event.status",
+            'def what_happened(event):\n    return event.reference, "COMPLETED"',
+            "def what_happened(event):\n    return event.status",
+        ),
+        hints=(
+            "A notification has the same reference as its charge. Both are read with a dot.",
+            "return event.reference, event.status",
+        ),
+        why="Read both from the notification: it may come late, and for another order.",
+        check=_what_happened,
+    ),
+)
