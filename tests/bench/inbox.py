@@ -269,7 +269,9 @@ def killed(url: str, count: int, kills: int, seed: int = 88) -> Kept:
 
 def reliability() -> Iterator[Row]:
     """20,000 notifications, the receiver killed five times, on both databases."""
-    from tests.postgres import running as postgres
+    # The tests' own modules import each other by their bare names.
+    sys.path.insert(0, str(servers.ROOT / "tests"))
+    from postgres import running as postgres
 
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
