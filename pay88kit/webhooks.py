@@ -29,6 +29,7 @@ from pay88kit.errors import InvalidRequest, MissingExtra, WebhookRefused, needs
 
 TOLERANCE = timedelta(minutes=5)
 MAX_BODY = 64 * 1024
+MAX_REFERENCE = 255
 # The query parameter with which the kit marks the notification_url of an operation.
 MARKER = "pay88_operation"
 
@@ -110,8 +111,12 @@ class Notification:
 
     @property
     def reference(self) -> str | None:
-        """The transaction's reference, if the notification carries it."""
-        return self._text("transaction_reference")
+        """The transaction's reference, if the notification carries it.
+
+        88Pay's have 11 characters. One of more than 255 is none: no database could find it.
+        """
+        found = self._text("transaction_reference")
+        return found if found and len(found) <= MAX_REFERENCE else None
 
     @property
     def currency(self) -> str | None:

@@ -455,3 +455,17 @@ def test_a_bar_is_shown_where_somebody_watches(
     charge_many(rows(5), progress=progress)
     assert ("charges: 100%" in screen.written) is seen
     assert ("5/5" in screen.written) is seen
+
+
+@pytest.mark.parametrize("wrong", [None, 7, "order-1001", b"order-1001"])
+def test_what_has_no_rows_is_named(wrong: Any) -> None:
+    with Pay88(books="sqlite://") as client, pytest.raises(InvalidRequest) as caught:
+        client.charge_many(wrong, progress=False)
+    assert caught.value.field == "rows"
+
+
+@pytest.mark.parametrize("wrong", [0, -1, 1.5, None])
+def test_a_concurrency_that_is_none_is_named(wrong: Any) -> None:
+    with Pay88(books="sqlite://") as client, pytest.raises(InvalidRequest) as caught:
+        client.charge_many([], concurrency=wrong, progress=False)
+    assert caught.value.field == "concurrency"

@@ -458,3 +458,11 @@ def test_json_in_another_encoding_is_malformed(encoding: str) -> None:
 )
 def test_a_date_is_read_as_utc_or_not_at_all(text: Any, moment: datetime | None) -> None:
     assert parse(body(transaction_date=text)).date == moment
+
+
+@pytest.mark.parametrize(("length", "kept"), [(255, True), (256, False), (60_000, False)])
+def test_a_reference_without_end_is_none(length: int, kept: bool) -> None:
+    reference = "R" * length
+    notification = parse(body(transaction_reference=reference))
+    assert notification.reference == (reference if kept else None)
+    assert notification.fields["transaction_reference"] == reference

@@ -124,9 +124,9 @@ class _Client(Shown):
         return given
 
     def _batch(self, rows: Any, concurrency: int, max_wait: float | None) -> Batch:
-        if concurrency < 1:
+        if not isinstance(concurrency, int) or concurrency < 1:
             fault = f"{concurrency} can send nothing."
-            raise InvalidRequest(Problem("concurrency", fault, "Use 1 or more."))
+            raise InvalidRequest(Problem("concurrency", fault, "Use a whole number, 1 or more."))
         if self.books is None:
             fault = "are kept in the books, and this client has none (books=False)."
             raise InvalidRequest(Problem("keys", fault, "Use books."))

@@ -197,6 +197,9 @@ def _read(rows: Any) -> list[dict[str, Any]]:
     """The rows as plain dictionaries, without what is missing in them."""
     if hasattr(rows, "to_dict"):
         rows = rows.to_dict("records")
+    if isinstance(rows, str | bytes) or not isinstance(rows, Iterable):
+        fault = f"a {type(rows).__name__} has no rows."
+        raise InvalidRequest(Problem("rows", fault, "Give a table, or a list of dictionaries."))
     found = [_plain(row, number) for number, row in enumerate(rows, start=1)]
     problems = []
     first: dict[str, int] = {}
