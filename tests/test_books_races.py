@@ -176,3 +176,16 @@ def test_threads_record_without_losing_any(database_url: str) -> None:
         assert in_threads(4, work) == ["done"] * 4
         assert len(books.operations()) == 41
         assert int(books.notifications()["times"].sum()) == 80
+
+
+def test_threads_take_turns_instead_of_giving_up(tmp_path: Path) -> None:
+    # So short is their patience with other processes; for each other they wait as long as it takes.
+    with closing(Books(f"sqlite:///{tmp_path / 'books.db'}?timeout=0.02")) as books:
+
+        def work(number: int) -> None:
+            for order in range(20):
+                id = f"op-{number}-{order}"
+                create(books, id, reference=id.upper())
+
+        assert in_threads(16, work) == [None] * 16
+        assert len(books.operations()) == 320

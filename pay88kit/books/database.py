@@ -52,6 +52,9 @@ class Database:
         in_memory = self._kind == "sqlite" and not parsed.database
         # A database in memory is one connection, which one thread at a time may use.
         self._lock: Any = threading.RLock() if in_memory else contextlib.nullcontext()
+        # SQLite lets those who wait for its lock try again by chance, so one of many may wait for
+        # ever. The threads of one process take turns instead.
+        self._turn: Any = threading.RLock() if self._kind == "sqlite" else contextlib.nullcontext()
         connect: dict[str, Any] = {}
         options: dict[str, Any] = {"connect_args": connect}
         if in_memory:
@@ -100,7 +103,7 @@ class Database:
             IntegrityError: what must be unique is there already.
             BooksError: any other fault.
         """
-        with self._faults("written"), self._lock, self._engine.begin() as db:
+        with self._faults("written"), self._lock, self._turn, self._engine.begin() as db:
             if self._kind == "sqlite":
                 # From its first line on, nobody else writes: what is read in it stays true.
                 db.exec_driver_sql("BEGIN IMMEDIATE")
