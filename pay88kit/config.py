@@ -37,6 +37,10 @@ VARIABLES = {
 }
 
 
+# What looks like a secret, whoever's it is: a stranger's words may repeat anything.
+SECRET_SHAPES = re.compile(r"(?:sk_test|sk_live|whsec|sess)_[\w-]+|eyJ[\w.-]+", re.IGNORECASE)
+
+
 class Secret(str):
     """A string that shows only its ends in a repr; in use it is an ordinary string.
 

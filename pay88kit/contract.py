@@ -535,7 +535,7 @@ def page() -> str:
         "| About | 88Pay says | Source | Where in `pay88kit/` | `pay88 doctor` |",
         "|---|---|---|---|---|",
         *(
-            _row(p.section, p.statement, p.source, f"`{p.where}`", _seen(p))
+            table_row(p.section, p.statement, p.source, f"`{p.where}`", _seen(p))
             for p in POINTS
             if p.documented
         ),
@@ -546,7 +546,7 @@ def page() -> str:
         "| `pay88 doctor` |",
         "|---|---|---|---|---|",
         *(
-            _row(p.section, p.topic, p.reading, f"`{p.where}`", _seen(p))
+            table_row(p.section, p.topic, p.reading, f"`{p.where}`", _seen(p))
             for p in POINTS
             if not p.documented
         ),
@@ -556,7 +556,7 @@ def page() -> str:
         "| # | Contradiction | Followed | Where in `pay88kit/` | What `pay88 doctor` asks |",
         "|---|---|---|---|---|",
         *(
-            _row(str(c.number), c.pages, c.followed, f"`{c.where}`",
+            table_row(str(c.number), c.pages, c.followed, f"`{c.where}`",
                  ", ".join(f"`{id}`" for id in c.points) or "–")
             for c in CONTRADICTIONS
         ),
@@ -568,8 +568,8 @@ def _seen(point: Point) -> str:
     return "–" if point.observe is Observe.NO else f"{point.observe}: `{point.id}`"
 
 
-def _row(*cells: str) -> str:
-    # Kept from becoming HTML or another cell.
+def table_row(*cells: str) -> str:
+    """A line of a Markdown table; no cell becomes HTML or another cell."""
     return "| " + " | ".join(c.replace("|", "\\|").replace("<", "&lt;") for c in cells) + " |"
 
 

@@ -384,10 +384,6 @@ def _named(place: str, value: Any) -> Iterator[tuple[str, Any]]:
         yield place, name
 
 
-def _dicts(value: Any) -> list[dict[str, Any]]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-
-
 def _strings(value: Any) -> Iterator[str]:
     """Every text in a piece of JSON; a list of texts is lines of one, as notebooks keep them."""
     if isinstance(value, str):

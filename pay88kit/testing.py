@@ -30,7 +30,6 @@ LONGEST_BODY = 400
 LONGEST_NAME = 120
 
 _running: pytest.StashKey[Sandbox] = pytest.StashKey()
-_SECRETS = re.compile(r"sk_(?:test|live)_\w+|whsec_\w+|sess_[\w-]+|eyJ[\w.-]+")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -159,9 +158,9 @@ def _name(text: str) -> str:
 
 def _short(text: str, most: int) -> str:
     """One line without secrets, cut. A stranger may have written it."""
-    from pay88kit.config import mask
+    from pay88kit.config import SECRET_SHAPES, mask
 
     # Masked before it is cut: half a secret would not be found.
-    text = _SECRETS.sub(lambda found: mask(found[0]), text)
+    text = SECRET_SHAPES.sub(lambda found: mask(found[0]), text)
     text = "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)
     return text if len(text) <= most else f"{text[:most]}… ({len(text)} characters)"

@@ -968,6 +968,25 @@ class Raises(Policy):
         return Decision(Step.RAISE)
 
 
+class Insists(Policy):
+    """Somebody's idea of trying until it works."""
+
+    def decide(self, *args: Any, **kwargs: Any) -> Decision:
+        return Decision(Step.RETRY)
+
+
+@pytest.mark.parametrize("fault", [f for _, f in LOST], ids=[name for name, _ in LOST])
+def test_no_policy_sends_again_what_may_have_happened(
+    make: Make, wire: Wire, sandbox: Sandbox, fault: Fault
+) -> None:
+    wire.faults[CHARGES] = [fault]
+    client = make(sandbox.config, transport=wire, policy=Insists())
+    with pytest.raises(OutcomeUnknown):
+        client.charge(key="order-1001", **CHARGE)
+    assert len(wire.of(CHARGES)) == 1
+    assert states(client) == ["unknown"]
+
+
 @pytest.mark.parametrize("fault", [f for _, f in LOST], ids=[name for name, _ in LOST])
 def test_no_policy_makes_a_refusal_of_what_may_have_happened(
     make: Make, sandbox: Sandbox, wire: Wire, fault: Fault

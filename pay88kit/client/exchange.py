@@ -177,8 +177,8 @@ class Exchange:
             if call.operation in CREATES and may_have_happened(
                 outcome.failure, outcome.status_code
             ):
-                # Not even a policy that raises its error makes it a refusal.
-                error = OutcomeUnknown(call.operation, _reason(error))
+                # Whatever the policy says: it is neither sent again nor called a refusal.
+                raise OutcomeUnknown(call.operation, _reason(error)) from None
             if sessions is not None and decision.step in (Step.RENEW, Step.RETRY):
                 # It surely did not happen; from here on it is not on its way.
                 sessions.clear()
@@ -197,7 +197,7 @@ class Exchange:
                 count = budget.waited_for_a_place if limited else budget.waited
                 count(decision.wait, began)
             elif decision.step is Step.UNKNOWN and call.operation in CREATES:
-                raise OutcomeUnknown(call.operation, _reason(outcome.error)) from None
+                raise OutcomeUnknown(call.operation, _reason(error)) from None
             else:
                 raise error from None
 

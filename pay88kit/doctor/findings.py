@@ -8,12 +8,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from pay88kit.config import SECRET_SHAPES
 from pay88kit.contract import POINTS, Observe, Point
 
-# What looks like one is masked whoever's it is: 88Pay's words are shown, and may repeat anything.
-_SECRETS = re.compile(
-    r"sk_(?:test|live)_\w+|whsec_\w+|sess_[\w-]+|eyJ[\w.-]+|MCH-\w+(?:-\w+)+", re.IGNORECASE
-)
+_MERCHANT = re.compile(r"MCH-\w+(?:-\w+)+", re.IGNORECASE)
 _LONGEST = 160
 
 
@@ -70,7 +68,7 @@ class Mask:
         """``text`` without secrets, on one line, of a length that can be read."""
         for secret in sorted(self._secrets, key=len, reverse=True):
             text = re.sub(re.escape(secret), "…", text, flags=re.IGNORECASE)
-        text = _SECRETS.sub("…", text)
+        text = _MERCHANT.sub("…", SECRET_SHAPES.sub("…", text))
         text = "".join(char if char.isprintable() else "?" for char in text)
         # Cut after masking: half a secret would not be found.
         return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"

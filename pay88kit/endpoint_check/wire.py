@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import re
 import ssl
 import time
 from collections.abc import Iterable
@@ -17,7 +16,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import httpx
 
-from pay88kit.config import is_loopback
+from pay88kit.config import SECRET_SHAPES, is_loopback
 from pay88kit.display import one_line
 from pay88kit.endpoint_check.notification import Ready, Transaction
 from pay88kit.endpoint_check.probes import Kind, Verdict
@@ -26,7 +25,6 @@ from pay88kit.errors import ConnectionFailed, WrongUse
 # What is read of an answer, and what is shown of it.
 MOST_READ, MOST_SHOWN = 64 * 1024, 160
 EXPIRES_SOON = timedelta(days=14)
-_SECRETS = re.compile(r"(?:sk_test|sk_live|whsec|sess)_[\w-]+|eyJ[\w.-]+", re.IGNORECASE)
 _AGENT = "pay88kit webhook check"
 
 
@@ -88,7 +86,7 @@ class Mask:
         for hidden in (self._secret, *self._tokens):
             if len(hidden) >= 4:
                 text = text.replace(hidden, "…")
-        text = one_line(_SECRETS.sub("…", text).strip())
+        text = one_line(SECRET_SHAPES.sub("…", text).strip())
         # Cut after masking: half a secret would not be found.
         return text if len(text) <= MOST_SHOWN else text[: MOST_SHOWN - 1] + "…"
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from pay88kit.contract import table_row
+
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table; no cell becomes HTML or another cell."""
-    lines = [_row(header), "|" + "---|" * len(header), *map(_row, rows)]
+    lines = [table_row(*header), "|" + "---|" * len(header)]
+    lines += [table_row(*row) for row in rows]
     return "\n".join(lines)
-
-
-def _row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(c.replace("|", "\\|").replace("<", "&lt;") for c in cells) + " |"
