@@ -7,7 +7,7 @@ STAMP := .venv/.pay88kit
 PIP_QUIET := --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup environment lab test report bench drill format notebooks docs pins
+.PHONY: help setup environment lab test report bench drill format notebooks docs site pins
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -38,6 +38,9 @@ notebooks: setup ## write what is generated in the notebooks, run them, and save
 
 docs: setup ## write the pages in docs/ and in the guide that come from the code
 	@$(BIN)/python tests/tools/write_docs.py
+
+site: setup ## write the guide as web pages to read, into site/
+	@$(BIN)/python tests/tools/make_site.py
 
 pins: setup ## write constraints.txt anew, with the newest versions for every platform
 	@{ sed -n '/^#/p' constraints.txt; \

@@ -5,7 +5,9 @@ For each value the order is: argument, environment variable, ``.env`` file, defa
 
 from __future__ import annotations
 
+import html
 import ipaddress
+import json
 import os
 import re
 import time
@@ -13,7 +15,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pay88kit.display import Row, Shown
 from pay88kit.errors import ConfigError
@@ -39,6 +41,23 @@ VARIABLES = {
 
 # What looks like a secret, whoever's it is: a stranger's words may repeat anything.
 SECRET_SHAPES = re.compile(r"(?:sk_test|sk_live|whsec|sess)_[\w-]+|eyJ[\w.-]+", re.IGNORECASE)
+
+# The documented prefixes and forms, after anything that is no letter or digit: "task_test_" is no
+# key, but one after a line break that a log writes as \n is. Ten characters keep prefixes in
+# prose out; a token with three dots at its end is one that was cut for print.
+SECRETS = re.compile(
+    r"(?:(?<![A-Za-z0-9])|(?<=\\[nrtbf]))(?:"
+    r"(?P<key>sk_(?:test|live)_[\w-]{10,})"
+    r"|(?P<secret>whsec_[\w+/=-]{10,})"
+    r"|(?P<token>eyJ[\w-]{5,}(?:\.[\w-]*(?:\.[\w-]{2,}){3}|(?:\.[\w-]{2,}){2}))"
+    r"|(?P<session>sess_[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})"
+    r")",
+    re.ASCII,
+)
+# What may be seen of a secret: it says what the secret is. With `Bearer ` a token is a header.
+_HEADS = ("sk_test_", "sk_live_", "whsec_", "sess_", "Bearer ")
+# A shorter one of this machine's own values would be found everywhere.
+_SHORTEST = 8
 
 
 class Secret(str):
@@ -70,7 +89,7 @@ class Secret(str):
 
 def mask(text: str) -> str:
     """A secret as it may be shown: its prefix (``sk_test_``) and nothing that helps to guess."""
-    head = next((p for p in ("sk_test_", "sk_live_", "whsec_", "sess_") if text.startswith(p)), "")
+    head = next((p for p in _HEADS if text.startswith(p)), "")
     return f"{head}…{text[-4:]}" if len(text) - len(head) >= 16 else f"{head}…"
 
 
@@ -88,6 +107,17 @@ class Clock(Protocol):
 
     async def wait_until_async(self, moment: float) -> None:
         """The same, for asyncio."""
+
+
+def fault_of_time(moment: Any) -> str:
+    """What is wrong with a time that was given, and the cure; "" where nothing is."""
+    if not isinstance(moment, datetime):
+        fault = f"is a {type(moment).__name__}, not a datetime."
+    elif moment.tzinfo is None:
+        fault = "has no time zone."
+    else:
+        return ""
+    return f"{fault} Give one: datetime(2026, 1, 1, tzinfo=UTC)."
 
 
 class SystemClock:
@@ -331,6 +361,43 @@ def _parse_dotenv(text: str) -> dict[str, str]:
         value = quoted.group(2) if quoted else value.partition(" #")[0].strip()
         found[name] = Secret(value)
     return found
+
+
+def looks_secret(text: str) -> bool:
+    """Whether a text holds what looks like a key, a webhook secret, a token or a session id."""
+    return bool(SECRETS.search(text))
+
+
+def own_credentials() -> list[tuple[str, str]]:
+    """This machine's credentials, whatever their form: the variable and its value.
+
+    Both the process environment and ``.env`` are read, for every 88Pay they may be meant for;
+    ``SHOP_PAY88_API_KEY`` counts like ``PAY88_API_KEY``. Merchant ids are no secrets. Values of
+    fewer than eight characters are left out.
+
+    Raises:
+        ConfigError: the ``.env`` file is not UTF-8 text.
+    """
+    found = []
+    names = (*VARIABLES["api_key"], *VARIABLES["webhook_secret"])
+    for source in (os.environ, read_dotenv()):
+        for variable in source:
+            if variable.endswith(names):
+                found.append((variable, source[variable].strip()))
+        try:
+            password = urlsplit(source.get("PAY88_BOOKS", "")).password or ""
+        except ValueError:
+            password = ""
+        found.append(("password in PAY88_BOOKS", unquote(password)))
+    return [pair for pair in dict.fromkeys(found) if len(pair[1]) >= _SHORTEST]
+
+
+def without_secrets(text: str) -> str:
+    """The text with all that looks like a secret, and this machine's own credentials, masked."""
+    for _, value in own_credentials():
+        for form in (value, html.escape(value)):
+            text = text.replace(form, mask(value)).replace(json.dumps(form)[1:-1], mask(value))
+    return SECRETS.sub(lambda found: mask(found[0]), text)
 
 
 def is_loopback(host: str) -> bool:

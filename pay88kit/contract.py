@@ -144,7 +144,7 @@ _AUTHENTICATION = (
     _says("token.sample", _AUTH, "the sample token is an ES256 JWT with merchant_id, iat and exp, "
           "exp 60 s after iat", "sandbox/world.py"),
     _assumes("token.form", _AUTH, "one form of the token (a JWT on one page, a JWE on another)",
-             "none, and never takes a token apart", "models/answers.py: Token", _READS),
+             "no form: it never takes a token apart", "models/answers.py: Token", _READS),
     _assumes("token.several", _AUTH, "whether an older token outlives a newer one",
              "that several tokens of one merchant may be alive at once",
              "sandbox/world.py", _READS),
@@ -219,7 +219,8 @@ _LIMITS = (
              "it is the whole seconds until a request would be accepted",
              "sandbox/limits.py: retry_after"),
     _assumes("limits.off-paths", _LIMIT, "the three headers on answers to unknown paths (404) and "
-             "other methods (405)", "nothing, and leaves them unjudged", "sandbox/api.py"),
+             "other methods (405)", "nothing: `pay88 doctor` does not judge them",
+             "sandbox/api.py"),
     _assumes("limits.lifted", _LIMIT, "how lifted limits show",
              "that Limit and Remaining are 1000000", "sandbox/limits.py: LIFTED"),
 )  # fmt: skip
@@ -295,7 +296,7 @@ _CHARGES = (
              "60 minutes for cards, wallets, PSE and USDT, 3 days for bank transfers and SPEI",
              "models/methods.py"),
     _assumes("charge.messages", _CHARGE, "the texts of refusals",
-             "that they are free, and lets its own sandbox name the field and the cure",
+             "that they are free; its own sandbox names the field and the cure",
              "sandbox/forms.py"),
 )  # fmt: skip
 
@@ -330,22 +331,25 @@ _HOOK = "Webhooks"
 _WEBHOOKS = (
     _says("webhook.post", _HOOK, "a notification is a POST to notification_url",
           "inbox/receiver.py", _NOTIFIED),
-    _says("webhook.content-type", _HOOK, "its Content-Type is application/json",
+    _says("webhook.content-type", _HOOK, "a notification's Content-Type is application/json",
           "sandbox/world.py: notify", _NOTIFIED),
-    _says("webhook.body", _HOOK, "its body is a JSON object", "webhooks.py: parse", _NOTIFIED),
-    _says("webhook.bearer", _HOOK, "it has Authorization: Bearer and a token",
+    _says("webhook.body", _HOOK, "a notification's body is a JSON object",
+          "webhooks.py: parse", _NOTIFIED),
+    _says("webhook.bearer", _HOOK, "a notification has Authorization: Bearer and a token",
           "webhooks.py: verify", _NOTIFIED),
-    _says("webhook.transaction_id", _HOOK, "it has transaction_id, a text",
+    _says("webhook.transaction_id", _HOOK, "a notification has transaction_id, a text",
           "webhooks.py: parse", _NOTIFIED),
     _says("webhook.id-form", _HOOK, "transaction_id is sess_ and a UUID, as in the sample",
           "sandbox/world.py", _NOTIFIED),
-    _says("webhook.transaction_status", _HOOK, "it has transaction_status: PENDING, COMPLETED or "
-          "REJECTED", "webhooks.py: parse", _NOTIFIED),
-    _says("webhook.transaction_amount", _HOOK, "it has transaction_amount, a number as text",
+    _says("webhook.transaction_status", _HOOK, "a notification has transaction_status: PENDING, "
+          "COMPLETED or REJECTED", "webhooks.py: parse", _NOTIFIED),
+    _says("webhook.transaction_amount", _HOOK, "a notification has transaction_amount, a number as "
+          "text",
           "webhooks.py: parse", _NOTIFIED),
-    _says("webhook.transaction_date", _HOOK, "it has transaction_date, YYYY-MM-DD HH:MM:SS without "
-          "a zone", "webhooks.py: Notification", _NOTIFIED),
-    _says("webhook.transaction_payment_method", _HOOK, "it has transaction_payment_method, a text",
+    _says("webhook.transaction_date", _HOOK, "a notification has transaction_date, YYYY-MM-DD "
+          "HH:MM:SS without a zone", "webhooks.py: Notification", _NOTIFIED),
+    _says("webhook.transaction_payment_method", _HOOK, "a notification has "
+          "transaction_payment_method, a text",
           "sandbox/world.py: notification_body", _NOTIFIED),
     _says("webhook.check", _HOOK, "the token's transaction_id and transaction_amount equal the "
           "body's, and its ts (epoch ms) is at most 5 minutes old", "webhooks.py: verify",
@@ -365,8 +369,8 @@ _WEBHOOKS = (
              "a compact JWE (dir, A256GCM) under SHA-256 of a webhook secret; it can be replaced",
              "webhooks.py: decrypt_jwe", _NOTIFIED),
     _assumes("webhook.more-fields", _HOOK, "all fields of a notification",
-             "id, status and amount, and keeps whatever else comes", "webhooks.py: parse",
-             _NOTIFIED),
+             "that id, status and amount are there, and keeps whatever else comes",
+             "webhooks.py: parse", _NOTIFIED),
     _assumes("webhook.sandbox-fields", _HOOK, "whether reference, currency, country and customer "
              "are among them", "they may be; its own sandbox sends them", "sandbox/world.py",
              _NOTIFIED),
@@ -377,7 +381,7 @@ _WEBHOOKS = (
     _assumes("webhook.other-methods", _HOOK, "transaction_payment_method for other methods",
              "the method code", "sandbox/world.py", _NOTIFIED),
     _assumes("webhook.id", _HOOK, "whether transaction_id is the session id of the create or an "
-             "id of its own", "either, and marks each notification_url with an operation id",
+             "id of its own", "either: it marks each notification_url with an operation id",
              "client/core.py, webhooks.py", _NOTIFIED),
     _assumes("webhook.marker", _HOOK, "whether the query of notification_url is kept",
              "it is, so that the operation id in it comes back", "client/core.py, webhooks.py",
@@ -439,7 +443,7 @@ _BALANCES = (
     _assumes("balance.own-currency", _MONEY, "the currency of the figures",
              "the merchant's own; operations in others are left out", "sandbox/world.py"),
     _assumes("balance.no-list", _MONEY, "an endpoint for settlements or for listing transactions",
-             "there is none, and lists the merchant's own record", "books/record.py"),
+             "that there is none: its list is the merchant's own record", "books/record.py"),
 )  # fmt: skip
 
 _GUIDE = "Integration checklist"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from pay88kit.client import Pay88
@@ -27,47 +28,94 @@ def play_day(merchant_id: str, start: datetime, end: datetime, *, seed: int = 88
     Raises:
         Pay88Error: the day lies before the sandbox's time begins.
     """
+    return play_days(merchant_id, [(start, end)], seed=seed)
+
+
+def play_days(
+    merchant_id: str,
+    days: Sequence[tuple[datetime, datetime]],
+    *,
+    seed: int = 88,
+    snapshots: bool = False,
+) -> Pay88:
+    """Some days, one after the other, as :func:`play_day` plays one.
+
+    Args:
+        merchant_id: whose; its country decides on methods and currency.
+        days: start and end of each.
+        seed: the same seed gives the same days.
+        snapshots: keep the balance in the books before the first day and after each one.
+
+    Raises:
+        Pay88Error: the first day lies before the sandbox's time begins.
+    """
     sandbox = Sandbox(seed=seed, limits=None)
-    opening = max(start, sandbox.clock.now()) + timedelta(hours=1)
-    if opening >= end:
+    if sandbox.clock.now() + timedelta(hours=1) >= days[0][1]:
         raise Pay88Error("day: the local sandbox's time begins on 2026-01-15. Use that or a later.")
     country = merchant_id.split("-")[1] if merchant_id.count("-") >= 2 else "COL"
-    merchant = sandbox.merchant(merchant_id=merchant_id, country=country)
+    currency = sandbox.merchant(merchant_id=merchant_id, country=country)["currency"]
     client = Pay88(sandbox.config_for(merchant_id))
-    # Reproducible on purpose.
-    dice = random.Random(f"{seed}:{merchant_id}:{start:%Y-%m-%d}")  # noqa: S311
-    span = (end - opening).total_seconds() * 0.9
+    if snapshots:
+        sandbox.clock.set(max(days[0][0], sandbox.clock.now()))
+        _keep_balance(client)
     with Inbox(client.config) as inbox:
-        for number, moment in enumerate(sorted(dice.uniform(0, span) for _ in range(24)), 1):
-            sandbox.clock.set(opening + timedelta(seconds=int(moment)))
-            method, low, high = dice.choice(_PRICES.get(country, _OTHERS))
-            charge = client.charge(
-                key=f"order-{number}",
-                method_code=method,
-                amount=dice.randrange(low, high, 10),
-                currency=merchant["currency"],
-                country=country,
-                description=f"Order {number}",
-                customer_id=f"customer-{dice.randrange(1, 9)}",
-                notification_url=inbox.url,
-                return_url="https://shop.example/thanks",
-            )
-            decision = dice.random()
-            if decision < 0.75:
-                sandbox.complete(charge.reference)
-            elif decision < 0.9:
-                sandbox.reject(charge.reference)
-        _pay_out(client, sandbox, inbox, merchant["currency"], country)
-    sandbox.clock.set(end)
+        for start, end in days:
+            _play(client, sandbox, inbox, start, end, (currency, country, seed))
+            sandbox.clock.set(end)
+            if snapshots:
+                _keep_balance(client)
     return client
 
 
-def _pay_out(client: Pay88, sandbox: Sandbox, inbox: Inbox, currency: str, country: str) -> None:
+def _keep_balance(client: Pay88) -> None:
+    config, books = client.config, client.books
+    if books is not None:
+        books.save_balance(client.balance(), environment="local", now=config.clock.now())
+
+
+def _play(
+    client: Pay88,
+    sandbox: Sandbox,
+    inbox: Inbox,
+    start: datetime,
+    end: datetime,
+    place: tuple[str, str, int],
+) -> None:
+    currency, country, seed = place
+    day = f"{start:%Y-%m-%d}"
+    opening = max(start, sandbox.clock.now()) + timedelta(hours=1)
+    # Reproducible on purpose.
+    dice = random.Random(f"{seed}:{client.config.merchant_id}:{day}")  # noqa: S311
+    span = (end - opening).total_seconds() * 0.9
+    for number, moment in enumerate(sorted(dice.uniform(0, span) for _ in range(24)), 1):
+        sandbox.clock.set(opening + timedelta(seconds=int(moment)))
+        method, low, high = dice.choice(_PRICES.get(country, _OTHERS))
+        charge = client.charge(
+            key=f"{day}-order-{number}",
+            method_code=method,
+            amount=dice.randrange(low, high, 10),
+            currency=currency,
+            country=country,
+            description=f"Order {number}",
+            customer_id=f"customer-{dice.randrange(1, 9)}",
+            notification_url=inbox.url,
+            return_url="https://shop.example/thanks",
+        )
+        decision = dice.random()
+        if decision < 0.75:
+            sandbox.complete(charge.reference)
+        elif decision < 0.9:
+            sandbox.reject(charge.reference)
+    _pay_out(client, sandbox, inbox, (day, currency, country))
+
+
+def _pay_out(client: Pay88, sandbox: Sandbox, inbox: Inbox, place: tuple[str, str, str]) -> None:
     """Two payouts at the end of the day, a fifth of what is available each."""
+    day, currency, country = place
     available = client.balance().total_available
     for number in (1, 2):
         payout = client.cashout(
-            key=f"payout-{number}",
+            key=f"{day}-payout-{number}",
             amount=int(available or 0) // 5,
             currency=currency,
             country=country,

@@ -35,7 +35,7 @@ def as_text(title: str, rows: Iterable[Row]) -> str:
     """A title and aligned ``name value`` lines."""
     rows = [(one_line(name), one_line(value)) for name, value in rows]
     width = max((len(name) for name, _ in rows), default=0)
-    return "\n".join([title, *(f"  {name:<{width}}  {value}" for name, value in rows)])
+    return "\n".join([one_line(title), *(f"  {name:<{width}}  {value}" for name, value in rows)])
 
 
 def as_html(title: str, rows: Iterable[Row]) -> str:
@@ -46,7 +46,7 @@ def as_html(title: str, rows: Iterable[Row]) -> str:
         f"{_cell(value)}</td></tr>"
         for name, value in rows
     )
-    return f"<table><caption><b>{html.escape(title)}</b></caption>{body}</table>"
+    return f"<table><caption><b>{_cell(title)}</b></caption>{body}</table>"
 
 
 def grid_html(
@@ -77,7 +77,7 @@ def grid_html(
 
     head = cells('th scope="col"', header)
     body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
-    caption = f"<caption><b>{html.escape(title)}</b></caption>"
+    caption = f"<caption><b>{_cell(title)}</b></caption>"
     return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 

@@ -65,6 +65,30 @@ def exact(value: Any, field: str = "amount") -> Decimal:
     return number
 
 
+def as_written(value: Any, field: str = "amount", *, mark: str = "") -> Decimal:
+    """The same for what a person or a file wrote, where a point may stand for thousands.
+
+    ``"50.000"`` is fifty thousand in Bogotá and fifty to a computer, so text with more than two
+    digits after its point is refused, whatever they are. ``mark`` says how a caller can be told
+    which mark is the decimal one, and ends the cure.
+
+    Raises:
+        InvalidRequest: as for :func:`exact`, and for such text.
+    """
+    number = exact(value, field)
+    whole, _, after = value.partition(".") if isinstance(value, str) else ("", "", "")
+    if len(after) > 2:
+        meant = f'Write "{whole}{after}" or "{whole}.{after[:2]}", whichever you mean'
+        raise InvalidRequest(
+            Problem(
+                field,
+                f"{value[:40]!r} has {len(after)} digits after the point, which marks decimals.",
+                f"{meant}, or {mark}." if mark else f"{meant}.",
+            )
+        )
+    return number
+
+
 def _is_plain(text: str) -> bool:
     """Whether ``text`` is an optional minus, ASCII digits and at most one point between them."""
     whole, point, cents = text.removeprefix("-").partition(".")

@@ -24,9 +24,9 @@ from functools import lru_cache
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, cast
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote
 
-from pay88kit.config import VARIABLES, mask, read_dotenv
+from pay88kit.config import SECRETS, mask, own_credentials
 from pay88kit.display import one_line
 from pay88kit.errors import WrongUse
 
@@ -39,18 +39,6 @@ value from the environment or from .env. Delete a log or a page that holds one.
 A key or secret that was committed or sent to somebody is known: let 88Pay replace it.
 Text that only looks like a secret: write {ALLOW} on its line."""
 
-# The documented prefixes and forms, after anything that is no letter or digit: "task_test_" is no
-# key, but one after a line break that a log writes as \n is. Ten characters keep prefixes in
-# prose out; a token with three dots at its end is one that was cut for print.
-_SHAPES = re.compile(
-    r"(?:(?<![A-Za-z0-9])|(?<=\\[nrtbf]))(?:"
-    r"(?P<key>sk_(?:test|live)_[\w-]{10,})"
-    r"|(?P<secret>whsec_[\w+/=-]{10,})"
-    r"|(?P<token>eyJ[\w-]{5,}(?:\.[\w-]*(?:\.[\w-]{2,}){3}|(?:\.[\w-]{2,}){2}))"
-    r"|(?P<session>sess_[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})"
-    r")",
-    re.ASCII,
-)
 _NEEDLES = ("sk_test_", "sk_live_", "whsec_", "eyJ", "sess_")
 _KINDS = {
     "key": "API key",
@@ -64,8 +52,6 @@ _COLOURS = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 _BASE64 = re.compile(r"[A-Za-z0-9+/\s]{16,}={0,2}\s*")
 _DATA_URI = re.compile(r";base64,([A-Za-z0-9+/]{16,}={0,2})")
 
-# A shorter one of this machine's own values would be found everywhere.
-_SHORTEST = 8
 # A line is read in pieces of this many characters; they overlap by more than a token is long.
 _PIECE = 1 << 20
 _OVERLAP = 1 << 14
@@ -96,27 +82,6 @@ class Finding:
     def __str__(self) -> str:
         note = "" if self.state is State.FOUND else f" ({self.state})"
         return f"{self.file}:{self.where}: {self.kind} {self.masked}{note}"
-
-
-def own_credentials() -> list[tuple[str, str]]:
-    """This machine's credentials, whatever their form: the variable and its value.
-
-    Both the process environment and ``.env`` are read, for every 88Pay they may be meant for.
-    Merchant ids are no secrets. Values of fewer than eight characters are left out.
-
-    Raises:
-        ConfigError: the ``.env`` file is not UTF-8 text.
-    """
-    found = []
-    for source in (os.environ, read_dotenv()):
-        for variable in (*VARIABLES["api_key"], *VARIABLES["webhook_secret"]):
-            found.append((variable, source.get(variable, "").strip()))
-        try:
-            password = urlsplit(source.get("PAY88_BOOKS", "")).password or ""
-        except ValueError:
-            password = ""
-        found.append(("password in PAY88_BOOKS", unquote(password)))
-    return [pair for pair in dict.fromkeys(found) if len(pair[1]) >= _SHORTEST]
 
 
 class Scan:
@@ -288,7 +253,7 @@ class Scan:
             if at >= 0:
                 taken.append((at, at + len(form)))
                 yield at + len(form), kind, value
-        for match in _SHAPES.finditer(text):
+        for match in SECRETS.finditer(text):
             if not any(match.start() < end and start < match.end() for start, end in taken):
                 yield match.end(), _KINDS[str(match.lastgroup)], match[0]
 

@@ -171,7 +171,7 @@ def units(tally: Tally) -> None:
 def notebooks(tally: Tally) -> None:
     """The committed notebooks, run from top to bottom, each output compared with the saved one."""
     arguments = ["notebooks", "--nbval", "--nbval-current-env", "--nbval-cell-timeout=120"]
-    arguments += ["-n", "2", "--dist", "loadfile", "-p", "no:randomly"]
+    arguments += ["-n", "2", "--dist", "loadfile", "-p", "no:randomly", "-p", "tests.homes"]
     in_empty_home(tally, "notebooks", arguments)
 
 

@@ -234,6 +234,8 @@ def test_a_token_shows_neither_itself_nor_its_session() -> None:
         assert "signature" not in form
         assert SESSION not in form
         assert "53a2cfc4" not in form
+    # The word that belongs to the header is seen; it is no secret.
+    assert repr(token.headers["Authorization"]) == f"'Bearer …{ACCESS[-4:]}'"
 
 
 @pytest.mark.parametrize("kind", [Charge, Answer, Balance])

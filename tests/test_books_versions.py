@@ -13,6 +13,7 @@ from books_support import BODY, PASSED, begin, create, only, receive
 
 from pay88kit import Books, OutcomeUnknown
 from pay88kit.errors import BooksError
+from pay88kit.models.answers import Balance
 
 
 def engine(url: str) -> sql.Engine:
@@ -38,12 +39,28 @@ def version(url: str) -> tuple[str, bool]:
     return found, "deadline" in names
 
 
-def make_version_2(url: str) -> None:
-    """Books without handlers: one operation sent, one accepted and one unverified notification."""
+def make_version_3(url: str) -> None:
+    """Books without evidence: one operation sent, one accepted, one unverified notification."""
     with closing(Books(url)) as books:
         begin(books, "op-0", deadline=PASSED)
         create(books)
         receive(books, verified=False, status="PENDING")
+    change(
+        url,
+        "DROP TABLE evidence",
+        "DROP TABLE movements",
+        "DROP INDEX notifications_left_over",
+        "ALTER TABLE balances DROP COLUMN last_notification",
+        "ALTER TABLE balances DROP COLUMN limits",
+        "ALTER TABLE balances DROP COLUMN alerts",
+        "UPDATE meta SET value = '3'",
+    )
+    assert version(url) == ("3", True)
+
+
+def make_version_2(url: str) -> None:
+    """Books without handlers."""
+    make_version_3(url)
     change(
         url,
         "DROP TABLE handlings",
@@ -65,13 +82,13 @@ def make_version_1(url: str) -> None:
     assert version(url) == ("1", False)
 
 
-@pytest.mark.parametrize("make", [make_version_1, make_version_2])
+@pytest.mark.parametrize("make", [make_version_1, make_version_2, make_version_3])
 def test_books_of_an_older_version_are_upgraded_where_they_are(
     database_url: str, make: Callable[[str], None]
 ) -> None:
     make(database_url)
     with closing(Books(database_url)) as books:
-        assert version(database_url) == ("3", True)
+        assert version(database_url) == ("4", True)
         assert only(books.unknown())["id"] == "op-0"
         assert receive(books).outcome == "applied"
         with pytest.raises(OutcomeUnknown):
@@ -81,8 +98,19 @@ def test_books_of_an_older_version_are_upgraded_where_they_are(
         assert len(books.operations()) == 3
         assert list(books.notifications()["outcome"]) == ["unverified", "applied"]
         assert len(books.handlings.frame()) == 0
+        assert len(books.evidence.frame()) == 0
+        assert len(books.movements()) == 0
+        books.save_balance(
+            Balance(merchant_id="M"), environment="local", now=PASSED,
+            report={"limits": "some", "alerts": "[]"},
+        )  # fmt: skip
+        kept = books.reported(environment="local", merchant_id="M", limits="some")
+        assert kept is not None
+        assert kept["alerts"] == "[]"
     indexes = sql.inspect(engine(database_url)).get_indexes("handlings")
     assert "handlings_by_time" in {index["name"] for index in indexes}
+    indexes = sql.inspect(engine(database_url)).get_indexes("notifications")
+    assert "notifications_left_over" in {index["name"] for index in indexes}
 
 
 def test_an_upgrade_that_fails_changes_nothing(database_url: str) -> None:
@@ -126,7 +154,7 @@ def test_processes_that_open_books_at_once_make_or_upgrade_them_once(
         process.stdin.flush()
     said = [process.communicate(timeout=60) for process in processes]
     assert said == [("open\n", "")] * 4
-    assert version(database_url) == ("3", True)
+    assert version(database_url) == ("4", True)
 
 
 @pytest.mark.parametrize("other", ["99", "0", ""])
@@ -135,7 +163,7 @@ def test_books_of_a_version_that_nobody_knows_are_refused_and_left_as_they_are(
 ) -> None:
     Books(database_url).close()
     change(database_url, f"UPDATE meta SET value = '{other}'")  # noqa: S608
-    with pytest.raises(BooksError, match=f"has schema version {other}, this kit knows 3"):
+    with pytest.raises(BooksError, match=f"has schema version {other}, this kit knows 4"):
         Books(database_url)
     assert version(database_url) == (other, True)
 

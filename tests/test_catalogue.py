@@ -48,6 +48,13 @@ def test_a_lesson_needs_only_what_comes_before() -> None:
         assert lesson.minutes
 
 
+def test_the_time_for_all_lessons_is_said_where_the_guide_begins() -> None:
+    assert 4.5 <= sum(lesson.minutes or 0 for lesson in LESSONS) / 60 <= 5.5
+    readme = (GUIDE.parent / "README.md").read_text("utf-8")
+    for text in (readme, "\n".join(cells(GUIDE / PAGES[0].file))):
+        assert "All lessons together take about five hours." in text
+
+
 # ---------------------------------------------------------------- what is written from it
 
 

@@ -204,3 +204,12 @@ def test_version_and_help() -> None:
         answer = run(*wrong)
         assert answer.returncode == 2
         assert "usage: pay88" in answer.stderr
+
+
+def test_a_snapshot_that_ends_with_the_command_is_not_called_saved(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["balance", "--save"]) == 0
+    shown = capsys.readouterr().out
+    assert "Not kept: in local the books are in memory" in shown
+    assert "Saved" not in shown

@@ -852,11 +852,15 @@ def test_a_create_whose_answer_was_lost_is_unknown_and_sent_once(
     assert len(wire.of(path)) == 1
 
 
-def test_a_raw_create_is_as_careful(client: Any, wire: Wire) -> None:
+@pytest.mark.parametrize(
+    "path",
+    [CHARGES, f"{CHARGES}?x=1", CHARGES.replace("charges", "%63harges"), f"/api/..{CHARGES}"],
+)
+def test_a_raw_create_is_as_careful(client: Any, wire: Wire, path: str) -> None:
     wire.faults[CHARGES] = [lose(httpx.ReadTimeout("slow"))]
     body = {**CHARGE, "flow": "PAYIN", "method_category": "BANK"}
     with pytest.raises(OutcomeUnknown):
-        client.request("POST", CHARGES, json=body)
+        client.request("POST", path, json=body)
     assert len(wire.of(CHARGES)) == 1
 
 

@@ -600,7 +600,8 @@ def test_the_command_behind_a_tunnel(
         ) as address:
             assert main(["doctor", "--create", "--notify", address.url, "--port", str(port)]) == 1
     shown = capsys.readouterr()
-    assert "DEVIATES       it has transaction_amount, a number as text — a number" in shown.out
+    point = "a notification has transaction_amount, a number as text"
+    assert f"DEVIATES       {point} — a number" in shown.out
     assert "there is no PAY88_WEBHOOK_SECRET" in shown.out
     assert address.url not in shown.out
 

@@ -114,6 +114,13 @@ def test_post_build_installs_the_package_under_the_pins() -> None:
         assert os.access(post_build, os.X_OK)
 
 
+@pytest.mark.parametrize("path", ["README.md", "binder/environment.yml"])
+def test_binder_opens_the_first_page(path: str) -> None:
+    (opened,) = re.findall(r"\?urlpath=lab/tree/([\w/.]+\b)", (ROOT / path).read_text("utf-8"))
+    assert opened == "notebooks/00_start_here.ipynb"
+    assert (ROOT / opened).is_file()
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="repo2docker needs a POSIX system")
 def test_repo2docker_picks_conda_from_the_binder_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     from repo2docker.app import Repo2Docker

@@ -10,10 +10,13 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pytest
+import sqlalchemy as sql
 from hypothesis import example, given
 from hypothesis import strategies as st
+from pandas.testing import assert_frame_equal
 
 from pay88kit import to_frame
+from pay88kit.config import Secret
 from pay88kit.errors import FrameError
 from pay88kit.models.answers import Balance, Charge
 from pay88kit.models.requests import ChargeRequest
@@ -127,8 +130,39 @@ def test_nothing_is_an_empty_table() -> None:
 
 def test_a_frame_passes_through() -> None:
     frame = to_frame(ROWS)
-    assert to_frame(frame) is frame
+    pd.testing.assert_frame_equal(to_frame(frame), frame, check_exact=True)
     assert to_frame(frame, ["amount"]).columns.tolist() == ["amount"]
+
+
+def test_another_programs_frame_gets_the_types_of_its_names() -> None:
+    given = pd.DataFrame(
+        {"amount": ["1.50", None], "created_at": ["2026-01-15", pd.NaT], "x": [2**62, 1],
+         "currency": pd.Categorical(["COP", None]), "share": [0.1, None]},
+        index=pd.Index(["A", "B"], name="reference"),
+    )  # fmt: skip
+    frame = to_frame(given)
+    assert frame.columns.tolist() == ["reference", *given.columns]
+    assert arrow_type(frame["amount"]) == pa.decimal128(18, 2)
+    assert arrow_type(frame["created_at"]) == pa.timestamp("us", tz="UTC")
+    assert frame["x"].tolist() == [2**62, 1]
+    assert [None if pd.isna(v) else v for v in frame["currency"]] == ["COP", None]
+    assert given["amount"].tolist()[0] == "1.50"
+    with pytest.raises(FrameError, match=r"^row 0, column amount: 0.1 is a float"):
+        to_frame(pd.DataFrame({"amount": [0.1]}))
+    with pytest.raises(FrameError, match=r"^row 1, column at: 'x' is not"):
+        to_frame(pd.DataFrame({"at": ["2026-01-15", "x"]}))
+
+
+def test_two_fields_of_one_name_are_refused_and_not_lost() -> None:
+    for row in ({"a.b": 1, "a": {"b": 2}}, {"\ud800": 1, "\\ud800": 2}):
+        with pytest.raises(FrameError, match=r"column .*: two fields have this name"):
+            to_frame([row])
+
+
+def test_an_amount_may_end_in_any_number_of_zeros() -> None:
+    long = "1." + "0" * 40
+    assert to_frame([{"amount": long}])["amount"].tolist() == [1]
+    assert to_frame([{"amount": Decimal(long)}])["amount"].tolist() == [1]
 
 
 def test_a_field_of_some_rows_is_a_column_with_gaps() -> None:
@@ -219,6 +253,9 @@ def test_any_json_becomes_a_table_of_all_its_rows_or_one_clear_refusal(rows: lis
         ([Decimal("1E-50"), Decimal("1E+50")], object),
         ([Decimal("0.029"), Decimal("0.5")], pa.decimal128(38, 3)),
         ([2**70, 1], object),
+        ([2**63 + 1, None], object),
+        ([2**63 + 1, 5], object),
+        ([2**53 + 1, 0.5, None], object),
         ([1, None], pa.int64()),
         ([True, None], pa.bool_()),
         (["x", None], pa.string()),
@@ -254,3 +291,97 @@ def test_times_become_utc_whatever_their_zone(moment: datetime) -> None:
 def test_a_time_without_a_zone_is_read_as_utc() -> None:
     frame = to_frame([{"transaction_date": "2025-01-17 14:30:45"}])
     assert frame.loc[0, "transaction_date"] == datetime(2025, 1, 17, 14, 30, 45, tzinfo=UTC)
+
+
+def test_a_time_at_a_change_of_the_clocks_is_the_moment_that_its_offset_says() -> None:
+    # In Santiago it was 23:30 twice that night.
+    texts = ["2026-04-04T23:30:00-03:00", "2026-04-04T23:30:00-04:00"]
+    rows = [{"at": text} for text in texts]
+    for data in (rows, "\n".join(map(json.dumps, rows)).encode()):
+        assert to_frame(data)["at"].tolist() == [
+            datetime(2026, 4, 5, 2, 30, tzinfo=UTC), datetime(2026, 4, 5, 3, 30, tzinfo=UTC),
+        ]  # fmt: skip
+
+
+def test_the_year_9999_is_a_time_and_the_year_after_it_is_none() -> None:
+    last = "9999-12-31T23:59:59.999999Z"
+    for data in ([{"at": last}], json.dumps({"at": last}).encode()):
+        assert to_frame(data)["at"].tolist() == [datetime.fromisoformat(last)]
+    with pytest.raises(FrameError, match=r"^row 1, column at: "):
+        to_frame(f'{{"at": "{last}"}}\n{{"at": "9999-12-31T23:30:00-05:00"}}'.encode())
+
+
+# ---------------------------------------------------------------- bad input, in every form
+
+
+def forms(tokens: list[str]) -> dict[str, bytes]:
+    """Rows of these JSON values as an amount, in each form that bytes can have."""
+    rows = [f'{{"amount": {token}}}' for token in tokens]
+    return {
+        "lines": "\n".join(rows).encode(),
+        "array": f"[{','.join(rows)}]".encode(),
+        "data": f'{{"data": [{",".join(rows)}]}}'.encode(),
+    }
+
+
+@pytest.mark.parametrize("form", ["lines", "array", "data"])
+@pytest.mark.parametrize(
+    "token",
+    ['"1e3"', '"5,000.00"', '"5.000,00"', '"NaN"', '"1.005"', "1.005", '""', '" 5"', '"+5"', '".5"',
+     f'"{"9" * 30}"', "9" * 30, "true", "[]", "{}", '"５"'],
+)  # fmt: skip
+def test_what_is_no_amount_is_refused_in_every_form(form: str, token: str) -> None:
+    for good in ('"5.00"', "5"):
+        with pytest.raises(FrameError, match=r"^row 1, column amount: "):
+            to_frame(forms([good, token, good])[form])
+
+
+@pytest.mark.parametrize("form", ["lines", "array", "data"])
+@pytest.mark.parametrize("token", ['"-5.10"', "-5.10", "-51e-1", '"-0005.100"', "-5.1000"])
+def test_a_negative_amount_is_exact_in_every_form(form: str, token: str) -> None:
+    frame = to_frame(forms(["0", token])[form])
+    assert frame["amount"].tolist() == [Decimal("0.00"), Decimal("-5.10")]
+    assert arrow_type(frame["amount"]) == pa.decimal128(18, 2)
+
+
+def test_duplicate_references_are_both_kept() -> None:
+    rows = [{"reference": "A", "amount": "1"}, {"reference": "A", "amount": "2"}]
+    for data in (rows, "\n".join(map(json.dumps, rows)).encode()):
+        assert to_frame(data)["amount"].tolist() == [1, 2]
+
+
+def test_a_row_without_fields_is_a_row() -> None:
+    for data in ([{}, {}], b"{}\n{}", b"[{}, {}]"):
+        assert to_frame(data).shape == (2, 0)
+    for data in ([{}, {"a": "x"}], b'{}\n{"a": "x"}'):
+        assert to_frame(data)["a"].isna().tolist() == [True, False]
+
+
+def test_an_empty_table_is_typed_in_every_form() -> None:
+    for nothing in ([], b"", b"[]", b'{"data": []}', iter(())):
+        frame = to_frame(nothing, ["reference", "amount", "created_at"])
+        assert [arrow_type(frame[name]) for name in frame] == [
+            pa.string(), pa.decimal128(18, 2), pa.timestamp("us", tz="UTC"),
+        ]  # fmt: skip
+
+
+def test_the_rows_of_a_database_query_are_rows() -> None:
+    engine = sql.create_engine("sqlite://")
+    query = sql.text("SELECT 'A' AS reference, '1.50' AS amount UNION SELECT 'B', NULL")
+    with engine.connect() as db:
+        rows = db.execute(query).all()
+        assert_frame_equal(to_frame(db.execute(query)), to_frame(rows))
+        assert_frame_equal(to_frame(db.execute(query).mappings()), to_frame(rows))
+    assert to_frame(rows)["reference"].tolist() == ["A", "B"]
+    assert to_frame(rows)["amount"].dropna().tolist() == [Decimal("1.50")]
+    assert len(to_frame(rows[0])) == 1
+
+
+def test_a_field_name_that_is_no_text_is_written_out() -> None:
+    assert to_frame(b'{"\\ud800": 1}').columns.tolist() == ["\\ud800"]
+
+
+def test_a_secret_is_in_no_cell() -> None:
+    key = Secret("sk_test_0123456789abcdef")
+    frame = to_frame([{"a": key, "b": 1, "c": [key]}, {"a": "x", "b": key, "c": {}}])
+    assert "0123456789" not in repr([frame[name].map(str).tolist() for name in frame])

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from html import unescape
+from pathlib import Path
 
 import matplotlib as mpl
 import pytest
 
 from pay88kit import Config, ConfigError, Pay88Error, RateLimited
 from pay88kit.contract import POINTS, Observe, Point
-from pay88kit.guide import chart, checklist, expect, lesson_config, points
+from pay88kit.guide import chart, checklist, expect, lesson_config, methods, points
 from pay88kit.guide.catalogue import ITEMS
 from pay88kit.guide.points import Points
+from pay88kit.models.methods import METHODS
 
 # 88Pay's own list, from its guide overview.
 CHECKLIST = """
@@ -64,11 +69,12 @@ def test_the_points_of_a_subject_are_all_there_and_named_for_what_they_are(subje
     shown = points(subject)
     text = repr(shown).splitlines()
     of = [point for point in POINTS if point.section == subject]
-    for point, line, (source, said) in zip(of, text[2:], table(shown), strict=True):
-        assert source == ("documented" if point.documented else "assumed")
-        assert point.topic in said
-        assert point.reading in said
-        assert line.split(maxsplit=1) == [source, said]
+    for point, line, cells in zip(of, text[1:], table(shown), strict=True):
+        source = "documented" if point.documented else "assumed"
+        assert cells == [source, point.topic, "–" if point.documented else point.reading]
+        assert line.split(maxsplit=1) == [source, point.statement]
+        assert point.topic in line
+        assert point.reading in line
     documented = sum(point.documented for point in of)
     counts = f"{documented} points documented by 88Pay, {len(of) - documented} assumed by the kit"
     assert text[0] == f"{subject}: {counts}"
@@ -92,8 +98,8 @@ def test_points_are_shown_escaped() -> None:
     odd = Point("x", "Odd", "<b>&\nfake", True, "a page", "x.py", Observe.NO)
     shown = Points("Odd", (odd,), (odd,))
     assert "<b>&\n" not in shown._repr_html_()
-    assert table(shown) == [["documented", "<b>&\\x0afake"]]
-    assert len(repr(shown).splitlines()) == 3
+    assert table(shown) == [["documented", "<b>&\\x0afake", "–"]]
+    assert len(repr(shown).splitlines()) == 2
 
 
 def test_lessons_refuse_production(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,6 +108,46 @@ def test_lessons_refuse_production(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Config().environment == "production"
     with pytest.raises(ConfigError, match="refuse production"):
         lesson_config()
+
+
+def test_a_key_without_an_environment_is_named_once_and_not_shown(tmp_path: Path) -> None:
+    key = "sk_" + "test_" + "x" * 28 + "wxyz"
+
+    def said(**variables: str) -> str:
+        code = "from pay88kit.guide import lesson_client; lesson_client(); lesson_client()"
+        env = {name: value for name, value in os.environ.items() if "PAY" not in name}
+        run = subprocess.run(
+            [sys.executable, "-c", code], env=env | variables, cwd=tmp_path,
+            capture_output=True, text=True, encoding="utf-8", check=True,
+        )  # fmt: skip
+        return run.stdout + run.stderr
+
+    assert said() == ""
+    told = said(EIGHTY_EIGHT_PAY_API_KEY=key)
+    assert told.startswith("EIGHTY_EIGHT_PAY_API_KEY is set, but PAY88_ENVIRONMENT is not")
+    assert told.count("is set, but") == 1
+    assert "wxyz" not in told
+    assert said(PAY88_API_KEY=key, PAY88_ENVIRONMENT="local") == ""
+    (tmp_path / ".env").write_text(f"PAY88_API_KEY={key}\n", encoding="utf-8")
+    assert said().startswith("PAY88_API_KEY is set, but PAY88_ENVIRONMENT is not")
+
+
+def test_the_example_of_an_env_file_names_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A key that is filled in there would have no effect without it.
+    monkeypatch.delenv("PAY88_ENVIRONMENT", raising=False)
+    example = Path(__file__).resolve().parent.parent / ".env.example"
+    (tmp_path / ".env").write_bytes(example.read_bytes())
+    monkeypatch.chdir(tmp_path)
+    assert Config().environment == "sandbox"
+
+
+def test_the_methods_are_all_listed_with_what_88pay_says_about_them() -> None:
+    header, *rows = [re.split(r"  +", line.strip()) for line in repr(methods()).splitlines()[1:]]
+    assert header[:2] == ["Code", "Category"]
+    assert {row[0]: row[1] for row in rows} == {m.code: m.category for m in METHODS.values()}
+    assert ["PSE", "BANK", "COL", "the country's", "COP to 50,000,000", "instant–24 h"] in rows
 
 
 def test_an_expected_error_is_shown_escaped(capsys: pytest.CaptureFixture[str]) -> None:

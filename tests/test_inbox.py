@@ -565,3 +565,27 @@ def test_many_different_ones_are_all_kept(sandbox: Sandbox, inbox: Inbox) -> Non
         assert all(map(is_received, pool.map(send, range(50))))
     assert len(inbox.wait(50)) == 50
     assert len(inbox.books.notifications()) == 50
+
+
+# ---------------------------------------------------------------- onlookers
+
+
+def test_an_onlooker_is_told_of_what_was_kept_and_can_spoil_nothing(client: Pay88) -> None:
+    seen: list[tuple[str | None, str]] = []
+
+    def look(received: Any) -> None:
+        seen.append((received.status, received.outcome))
+        raise RuntimeError("an onlooker's own fault")
+
+    with Inbox(client.config, watch=look) as inbox:
+        charge = client.charge(**CHARGE, notification_url=inbox.url)
+        assert client.sandbox
+        client.sandbox.complete(charge.reference)
+        (first,) = client.sandbox.webhooks(charge.reference)
+        assert first["status_code"] == 200
+        client.sandbox.resend(first["id"])
+        # It was told before anybody who waits.
+        assert inbox.wait(1)[0].status == "COMPLETED"
+        forged = post(inbox, SAMPLE, {"Authorization": "Bearer forged"})
+    assert forged.status_code == 401
+    assert seen == [("COMPLETED", "applied"), ("COMPLETED", "repeated")]

@@ -47,11 +47,11 @@ def ask(inbox: Inbox, method: str = "POST", body: Any = None, **headers: str) ->
 
 
 def test_mounted_it_opens_no_port() -> None:
-    before = {thread.name for thread in threading.enumerate()}
+    before = set(threading.enumerate())
     with Inbox(secret=SECRET, books="sqlite://", public_url="https://shop.example") as inbox:
         assert ask(inbox, **headers_of(body_of())).json() == {"received": True}
         assert inbox.url == "https://shop.example/webhooks/88pay"
-        assert {thread.name for thread in threading.enumerate()} - before == {"pay88-writer"}
+        assert {thread.name for thread in set(threading.enumerate()) - before} == {"pay88-writer"}
 
 
 def test_it_listens_when_its_address_is_asked_for() -> None:

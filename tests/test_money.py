@@ -168,3 +168,23 @@ def test_reading_raises_nothing_but_value_error(data: bytes) -> None:
 def test_what_is_no_finite_json_is_refused(data: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         money.loads(data)
+
+
+# ---------------------------------------------------------------- what a person wrote
+
+
+@given(amounts)
+def test_what_is_written_in_cents_is_taken_as_it_is(amount: Decimal) -> None:
+    assert money.as_written(amount) == money.as_written(f"{amount:f}") == amount
+
+
+@given(st.integers(0, 99_999), st.integers(0, 99), st.integers(1, 30))
+def test_more_than_two_written_decimals_may_be_thousands(
+    whole: int, cents: int, zeros: int
+) -> None:
+    text = f"{whole}.{cents:02}{'0' * zeros}"
+    with pytest.raises(InvalidRequest, match="digits after the point") as caught:
+        money.as_written(text, "warning", mark="say which")
+    problem = caught.value.problems[0]
+    assert problem.field == "warning"
+    assert f'"{whole}.{cents:02}", whichever you mean, or say which.' in problem.cure

@@ -18,12 +18,14 @@ from typing import Any
 import pytest
 
 from pay88kit.guide.catalogue import ITEMS, LESSONS, PAGES
+from pay88kit.guide.glossary import TERMS, Term
 
 GUIDE = Path(__file__).resolve().parent.parent / "notebooks"
 REPORT = "reports/daily_balance"
 NAMES = (*(page.name for page in PAGES), "glossary", "quick_reference", REPORT)
 MOST_LINES = 15
 MEDIAN_LINES = 4
+FEWEST = 3
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 FENCE = re.compile(r"^(```|~~~).*?^\1[^\n]*$", re.MULTILINE | re.DOTALL)
@@ -37,6 +39,10 @@ IMG_TAG = re.compile(r"<img\b[^>]*>", re.IGNORECASE)
 ATTRIBUTE = re.compile(r"""\b(alt|src)\s*=\s*(?:"([^"]*)"|'([^']*)')""", re.IGNORECASE)
 KEY = re.compile(r"(?:sk_test_|sk_live_|whsec_)\w{6,}")
 MACHINE_PATH = re.compile(r"/(?:work|root|home|tmp|Users)/|[A-Za-z]:\\+Users")
+EXERCISE = re.compile(r"^### \d\d\.\d+ · \w", re.MULTILINE)
+NUMBERED = re.compile(r"^\d+\. \S", re.MULTILINE)
+TABLE_ROW = re.compile(r"^\|.*$", re.MULTILINE)
+TITLE_LINE = re.compile(r"^#+ .*$", re.MULTILINE)
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -60,10 +66,24 @@ class Notebook:
         return [output for cell in self.code for output in cell["outputs"]]
 
     @property
+    def markdown(self) -> list[str]:
+        return [text(cell["source"]) for cell in self.cells if cell["cell_type"] == "markdown"]
+
+    @property
     def prose(self) -> str:
         """All markdown cells without their code."""
-        cells = [text(cell["source"]) for cell in self.cells if cell["cell_type"] == "markdown"]
-        return INLINE_CODE.sub("", FENCE.sub("", "\n\n".join(cells)))
+        return INLINE_CODE.sub("", FENCE.sub("", "\n\n".join(self.markdown)))
+
+    @property
+    def sections(self) -> list[str]:
+        """The cells that begin a section, in order."""
+        return [cell for cell in self.markdown if cell.startswith("## ")]
+
+    @property
+    def running_text(self) -> str:
+        """The prose without headings, tables, pictures and links to other pages."""
+        bare = TITLE_LINE.sub("", TABLE_ROW.sub("", IMAGE.sub("", self.prose)))
+        return LINK.sub(lambda m: m[0] if m["target"].startswith("glossary") else "", bare)
 
 
 def text(value: str | list[str]) -> str:
@@ -238,15 +258,70 @@ def first_cell(notebook: Notebook) -> list[str]:
     return found
 
 
-def last_cell(notebook: Notebook) -> list[str]:
-    """A lesson ends with a receipt of what was done, and the way on."""
-    cell = notebook.cells[-1]
-    title, *paragraphs = text(cell["source"]).split("\n\n")
-    if cell["cell_type"] != "markdown" or title != "## What you did":
-        return ["the last cell is not '## What you did'"]
-    found = [] if len(paragraphs) > 1 else ["what you did is not told"]
-    if not re.match(r"\*\*Next:\*\* \[[^\]]+\]\([^)]+\)", paragraphs[-1] if paragraphs else ""):
-        found.append("the last paragraph is not **Next:** with a link")
+def ending(notebook: Notebook) -> list[str]:
+    """A lesson ends with what was done, its receipt, and the way on."""
+    if len(notebook.cells) < 3:
+        return ["what you did, its receipt and the way on are not three cells"]
+    told, receipt, way = notebook.cells[-3:]
+    title, *paragraphs = text(told["source"]).split("\n\n")
+    found = [] if "".join(paragraphs).strip() else ["what you did is not told"]
+    if told["cell_type"] != "markdown" or title != "## What you did":
+        found.append("the last section is not '## What you did'")
+    call = text(receipt["source"]).splitlines()[-1:]
+    if receipt["cell_type"] != "code" or not "".join(call).startswith("receipt("):
+        found.append("no receipt(…) follows what you did")
+    if way["cell_type"] != "markdown" or not re.match(
+        r"\*\*Next:\*\* \[[^\]]+\]\([^)]+\)", text(way["source"])
+    ):
+        found.append("the last cell is not **Next:** with a link")
+    return found
+
+
+def exercises(notebook: Notebook) -> list[str]:
+    """A lesson lets the learner try, at least three times."""
+    sections = {cell.splitlines()[0] for cell in notebook.sections}
+    found = [] if "## Your turn" in sections else ["there is no section '## Your turn'"]
+    count = len(EXERCISE.findall(notebook.prose))
+    return found + ([f"{count} exercises; at least {FEWEST}"] if count < FEWEST else [])
+
+
+def recall(notebook: Notebook) -> list[str]:
+    """A lesson asks, after its exercises, what stays; the answers are folded away."""
+    titles = [cell.splitlines()[0] for cell in notebook.sections]
+    if titles.count("## Questions to recall") != 1:
+        return ["there is not one cell '## Questions to recall'"]
+    at = titles.index("## Questions to recall")
+    found = []
+    if at == 0 or titles[at - 1] != "## Your turn":
+        found.append("'Questions to recall' does not follow 'Your turn'")
+    asked, _, folded = notebook.sections[at].partition("<details>")
+    answers, end, _ = folded.partition("</details>")
+    questions = len(NUMBERED.findall(asked))
+    if questions < FEWEST:
+        found.append(f"{questions} questions to recall; at least {FEWEST}")
+    if not end or len(NUMBERED.findall(answers)) != questions:
+        found.append("the answers, inside <details>, are not as many as the questions")
+    return found
+
+
+def mentioned(term: Term, words: str) -> int | None:
+    """Where the words first name the term."""
+    found = re.search(rf"\b{term.name}", words, re.IGNORECASE)
+    return found.start() if found else None
+
+
+def glossary(notebook: Notebook) -> list[str]:
+    """A lesson links a word of the glossary once, where the word comes up first."""
+    found = []
+    words = notebook.running_text
+    for term in TERMS:
+        link = f"]({term.anchor})"
+        if notebook.prose.count(link) > 1:
+            found.append(f"{term.name} is linked more than once")
+        first = mentioned(term, words)
+        # In a table a word is looked up, not read: it is linked there or not.
+        if link in words and first is not None and first < words.rindex("[", 0, words.index(link)):
+            found.append(f"{term.name} is used before it is linked")
     return found
 
 
@@ -279,7 +354,16 @@ RULES: tuple[Callable[[Notebook], list[str]], ...] = (
     no_machine,
 )
 # What holds for the numbered lessons besides.
-LESSON_RULES: tuple[Callable[[Notebook], list[str]], ...] = (first_cell, last_cell, small_cells)
+LESSON_RULES: tuple[Callable[[Notebook], list[str]], ...] = (
+    first_cell,
+    ending,
+    small_cells,
+    exercises,
+    recall,
+    glossary,
+)
+# `explore` is no lesson: nobody learns it by heart, and it takes as long as one likes.
+CONSOLE_RULES = (ending, small_cells, exercises, glossary)
 
 
 # ---------------------------------------------------------------- the committed notebooks
@@ -301,6 +385,21 @@ def test_lesson_keeps_its_frame(rule: Callable[[Notebook], list[str]], name: str
     assert rule(read(GUIDE / f"{name}.ipynb")) == []
 
 
+@pytest.mark.parametrize("rule", CONSOLE_RULES, ids=lambda rule: rule.__name__)
+def test_the_console_keeps_its_frame(rule: Callable[[Notebook], list[str]]) -> None:
+    assert rule(read(GUIDE / "explore.ipynb")) == []
+
+
+def test_a_word_of_the_glossary_is_linked_in_the_first_lesson_that_uses_it() -> None:
+    pages = [read(GUIDE / lesson.file) for lesson in LESSONS]
+    for term in TERMS:
+        using = (page for page in pages if mentioned(term, page.running_text) is not None)
+        first = next(using, None)
+        if first is not None:
+            before = "".join(page.prose for page in pages[: pages.index(first) + 1])
+            assert term.anchor in before, (term.name, first.path.stem)
+
+
 def test_guide_is_complete() -> None:
     assert {f"{name}.ipynb" for name in NAMES} <= {
         path.relative_to(GUIDE).as_posix() for path in committed()
@@ -317,7 +416,7 @@ def test_report_takes_parameters() -> None:
     tagged = [cell for cell in read(GUIDE / f"{REPORT}.ipynb").code if "parameters" in tags(cell)]
     assert len(tagged) == 1
     for name in ("merchant_id", "day"):
-        assert re.search(rf"^{name} = ", text(tagged[0]["source"]), re.MULTILINE)
+        assert re.search(rf"^{name}(: [^=]+)? = ", text(tagged[0]["source"]), re.MULTILINE)
 
 
 # ---------------------------------------------------------------- the rules catch a bad notebook
@@ -364,11 +463,33 @@ A story.
 **You will learn** it. **You need** lesson 01. **Time:** 10 minutes.
 
 ← [One](one.ipynb)"""
-ENDING = """## What you did
+DONE = markdown("## What you did\n\nYou took a token.")
+RECEIPT = code("from pay88kit.guide import receipt\n\nreceipt('02', client)", count=9)
+WAY = markdown("**Next:** [Two](next.ipynb): more.")
+ENDING = (DONE, RECEIPT, WAY)
+YOUR_TURN = """## Your turn
 
-You took a token.
+Put your answer in the place of each `...`.
 
-**Next:** [Two](next.ipynb): more."""
+### 03.1 · One
+
+### 03.2 · Two
+
+### 03.3 · Three"""
+RECALL = """## Questions to recall
+
+1. What?
+2. Where?
+3. When?
+
+<details><summary>Answers</summary>
+
+1. This.
+2. Here.
+3. Now.
+
+</details>"""
+WORD = "[payins](glossary.ipynb#Payin)"
 ERROR = {"output_type": "error", "ename": "ValueError", "evalue": "", "traceback": []}
 PICTURE = {"output_type": "display_data", "data": {"image/png": "iVBO"}, "metadata": {}}
 LONG = "\n".join(["pass"] * (MOST_LINES + 1))
@@ -429,12 +550,33 @@ BAD: list[tuple[Callable[[Notebook], list[str]], str, list[dict[str, Any]]]] = [
     (first_cell, "no story", [markdown(OPENING.replace("A story.\n\n", ""))]),
     (first_cell, "no needs", [markdown(OPENING.replace("**You need** lesson 01. ", ""))]),
     (first_cell, "no time", [markdown(OPENING.replace("10 minutes", "a while"))]),
-    (last_cell, "something behind it", [markdown(ENDING), code()]),
-    (last_cell, "another heading", [markdown(ENDING.replace("What you did", "Summary"))]),
-    (last_cell, "no receipt", [markdown(ENDING.replace("You took a token.\n\n", ""))]),
-    (last_cell, "no way on", [markdown(ENDING.partition("\n\n**Next")[0])]),
-    (last_cell, "no link", [markdown(ENDING.replace("[Two](next.ipynb)", "two"))]),
+    (ending, "something behind it", [*ENDING, code()]),
+    (ending, "another heading", [markdown("## Summary\n\nYou took a token."), RECEIPT, WAY]),
+    (ending, "nothing told", [markdown("## What you did"), RECEIPT, WAY]),
+    (ending, "no receipt", [DONE, code("client.books"), WAY]),
+    (ending, "a receipt in words", [DONE, markdown("receipt(it)"), WAY]),
+    (ending, "no way on", [DONE, RECEIPT, markdown("That was all.")]),
+    (ending, "no link", [DONE, RECEIPT, markdown("**Next:** two.")]),
+    (ending, "nothing else", [DONE]),
     (small_cells, "five lines", [TITLE, *[code("\n".join(["pass"] * (MEDIAN_LINES + 1)))] * 2]),
+    (exercises, "none", [TITLE]),
+    (exercises, "two", [markdown(YOUR_TURN.replace("### 03.3 · Three", "Three"))]),
+    (exercises, "another heading", [markdown(YOUR_TURN.replace("Your turn", "Exercises"))]),
+    (recall, "none", [markdown(YOUR_TURN)]),
+    (recall, "twice", [markdown(YOUR_TURN), markdown(RECALL), markdown(RECALL)]),
+    (recall, "before the exercises", [markdown(RECALL), markdown(YOUR_TURN)]),
+    (recall, "something between", [markdown(t) for t in (YOUR_TURN, "## A map", RECALL)]),
+    (
+        recall,
+        "two questions",
+        [markdown(YOUR_TURN), markdown(RECALL.replace("3. When?\n", "").replace("3. Now.\n", ""))],
+    ),
+    (recall, "two answers", [markdown(YOUR_TURN), markdown(RECALL.replace("3. Now.\n", ""))]),
+    (recall, "open answers", [markdown(YOUR_TURN), markdown(RECALL.replace("details>", "p>"))]),
+    (recall, "no end", [markdown(YOUR_TURN), markdown(RECALL.replace("</details>", ""))]),
+    (glossary, "linked twice", [markdown(f"# A title\n\n{WORD} and {WORD}")]),
+    (glossary, "linked late", [markdown(f"# A title\n\nA payin. Many {WORD}.")]),
+    (glossary, "linked in a later cell", [markdown("A Payin."), markdown(WORD)]),
     (no_machine, "colours", [TITLE, code("p", stream("\x1b[31mred\x1b[0m"))]),
     (no_machine, "a progress bar", [TITLE, code("p", stream("10%\r20%\r"))]),
 ]
@@ -479,6 +621,15 @@ def test_good_notebook_keeps_every_rule(tmp_path: Path) -> None:
 
 
 def test_good_lesson_keeps_its_frame(tmp_path: Path) -> None:
-    cells = [markdown(OPENING), code("pass"), code("\n".join(["pass"] * 9)), markdown(ENDING)]
-    notebook = notebook_of(tmp_path, cells[0], code("pass"), *cells[1:])
+    used = f"## Payins\n\n| payins | 1 |\n\n`payins`, then {WORD}, then payins again"
+    notebook = notebook_of(
+        tmp_path,
+        markdown(OPENING),
+        code("pass"),
+        markdown(used),
+        code("pass"),
+        code("\n".join(["pass"] * 9)),
+        *map(markdown, (YOUR_TURN, RECALL, "## A map\n\nIt may stand here.")),
+        *ENDING,
+    )
     assert [broken for rule in LESSON_RULES for broken in rule(notebook)] == []

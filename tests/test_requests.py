@@ -259,6 +259,8 @@ def test_a_method_without_a_stated_limit_has_none(code: str) -> None:
         ("1e4", "is not a plain decimal number"),
         ("50,000", "without thousands marks"),
         ("50.000", 'Write "50000" or "50.00"'),
+        ("1.250", 'Write "1250" or "1.25"'),
+        ("12.010", 'Write "12010" or "12.01"'),
         ("NaN", "is not a plain decimal number"),
         (Decimal("NaN"), "is not a finite number"),
         (Decimal("Infinity"), "is not a finite number"),

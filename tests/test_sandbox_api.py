@@ -590,6 +590,17 @@ def test_a_cashout_in_another_currency_breaks_a_rule(sandbox: Sandbox, shop: Cal
     assert answer.json()["message"].startswith("currency:")
 
 
+@pytest.mark.parametrize("field", ["amount", "customer_id"])
+@pytest.mark.parametrize(
+    ("value", "required"), [(..., True), (None, True), ("", False), ([], False), (True, False)]
+)
+def test_only_a_field_that_is_missing_is_called_required(
+    shop: Caller, field: str, value: Any, required: bool
+) -> None:
+    message = shop.post(CHARGES, charge_body(**{field: value})).json()["message"]
+    assert message.startswith(f"{field}: {'required; ' * required}send it as ")
+
+
 CASHOUT_FAULTS = [
     *((name, bad) for name in TEXTS for bad in (..., "", 5)),
     ("amount", "50000"),

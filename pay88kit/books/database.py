@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -26,6 +28,7 @@ _CURES = {
     "permission denied": "Give this program the right to write there, or name other books.",
     "full": "Free some space on its disk.",
     "no space": "Free some space on its disk.",
+    "integer overflow": "The amounts have no sum that it can hold: choose a shorter time.",
     "disk i/o": "Look at its disk: it may be full, or failing.",
     "unable to open": "Its folder must exist, and this program must be allowed to write there.",
     "not a database": "This file is something else: name other books.",
@@ -49,7 +52,8 @@ class Database:
             parsed = parsed.set(drivername="postgresql+psycopg")
         self.shown = parsed.render_as_string(hide_password=True)
         self._kind = parsed.get_backend_name()
-        in_memory = self._kind == "sqlite" and not parsed.database
+        #: Whether it ends with the process.
+        self.in_memory = in_memory = self._kind == "sqlite" and not parsed.database
         # A database in memory is one connection, which one thread at a time may use.
         self._lock: Any = threading.RLock() if in_memory else contextlib.nullcontext()
         # SQLite lets those who wait for its lock try again by chance, so one of many may wait for
@@ -96,8 +100,10 @@ class Database:
             yield db
 
     @contextlib.contextmanager
-    def writing(self) -> Iterator[Any]:
+    def writing(self, *, alone: bool = False) -> Iterator[Any]:
         """A transaction: all of it is kept, or nothing.
+
+        ``alone``: no other such transaction runs meanwhile. In SQLite none ever does.
 
         Raises:
             IntegrityError: what must be unique is there already.
@@ -107,6 +113,8 @@ class Database:
             if self._kind == "sqlite":
                 # From its first line on, nobody else writes: what is read in it stays true.
                 db.exec_driver_sql("BEGIN IMMEDIATE")
+            elif alone:
+                db.execute(sql.select(sql.func.pg_advisory_xact_lock(8_800_089)))
             yield db
 
     def forget(self) -> None:
@@ -145,8 +153,17 @@ def _prepare_sqlite(connection: Any, _: Any) -> None:
     # The kit says itself where a transaction begins; Python's module would begin it too late.
     connection.isolation_level = None
     cursor = connection.cursor()
-    if cursor.execute("PRAGMA journal_mode").fetchone()[0] not in ("wal", "memory"):
-        cursor.execute("PRAGMA journal_mode = WAL")
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            if cursor.execute("PRAGMA journal_mode").fetchone()[0] not in ("wal", "memory"):
+                cursor.execute("PRAGMA journal_mode = WAL")
+            break
+        except sqlite3.OperationalError as error:
+            # SQLite does not wait for this lock, which a process that makes the same books has.
+            if "locked" not in str(error) or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.close()
 

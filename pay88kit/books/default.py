@@ -10,7 +10,7 @@ from typing import Any
 
 from pay88kit.books.record import Books
 from pay88kit.config import Config
-from pay88kit.errors import needs
+from pay88kit.errors import BooksError, needs
 
 _memory: weakref.WeakKeyDictionary[Any, Books] = weakref.WeakKeyDictionary()
 _opened: dict[str, Books] = {}
@@ -32,24 +32,39 @@ def default_books(config: Config) -> Books:
     memory, whatever is named: what it says is not written among what happened.
     """
     plays = config.origin is not None and config.environment != "local"
-    url = os.environ.get("PAY88_BOOKS", "").strip()
+    if not plays and (_named() or config.environment != "local"):
+        return lasting_books()
     with _lock:
-        if plays or (not url and config.environment == "local"):
-            world = config.origin or _elsewhere
-            if world not in _memory:
-                _memory[world] = Books()
-            return _memory[world]
-        url = url or f"sqlite:///{_data_file()}"
+        world = config.origin or _elsewhere
+        if world not in _memory:
+            _memory[world] = Books()
+        return _memory[world]
+
+
+def lasting_books() -> Books:
+    """The books that outlive the process: ``PAY88_BOOKS``, else the file in the user's data."""
+    with _lock:
+        url = _named() or f"sqlite:///{_data_file()}"
         if url not in _opened:
             _opened[url] = Books(url)
         return _opened[url]
 
 
+def _named() -> str:
+    return os.environ.get("PAY88_BOOKS", "").strip()
+
+
 def _data_file() -> Path:
     with needs("books"):
         from platformdirs import user_data_path
-    folder = user_data_path("pay88kit", ensure_exists=True)
-    file = folder / "books.db"
-    # Customers' data: nobody else on this machine may read it.
-    os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
+    file = user_data_path("pay88kit") / "books.db"
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        # Customers' data: nobody else on this machine may read it.
+        os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise BooksError(
+            f"books: {file} cannot be written ({error.strerror or error}). Make its folder "
+            f"writable, or name other books with PAY88_BOOKS."
+        ) from None
     return file

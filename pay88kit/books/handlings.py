@@ -32,8 +32,8 @@ _ERROR = 500
 class Handling:
     """A handling that was claimed, and the event's row as it stands in the books.
 
-    ``attempts`` counts this one; it also tells this claim from a later one. ``key`` is that of the
-    event's operation.
+    ``attempts`` counts this one; it also tells this claim from a later one. ``key`` and
+    ``operation`` are those of the event's operation.
     """
 
     id: int
@@ -41,6 +41,7 @@ class Handling:
     attempts: int
     row: Any
     key: str | None
+    operation: str | None
 
 
 class Handlings:
@@ -162,5 +163,6 @@ def _take(
     db.execute(handlings.update().where(_handling.id == id).values(values))
     if given_up:
         return None
-    key = db.scalar(sql.select(operations.c.key).where(operations.c.id == row["operation_id"]))
-    return Handling(id, mine["handler"], values["attempts"], row, key)
+    its = sql.select(operations.c.key, operations.c.operation)
+    known = db.execute(its.where(operations.c.id == row["operation_id"])).first() or (None, None)
+    return Handling(id, mine["handler"], values["attempts"], row, *known)

@@ -15,7 +15,7 @@ from typing import Any
 import sqlalchemy as sql
 
 from pay88kit import money
-from pay88kit.books.operations import as_created, change
+from pay88kit.books.operations import as_created, change, merge_imported
 from pay88kit.books.tables import FINAL, handlings, notifications, operations
 from pay88kit.webhooks import Notification
 
@@ -37,6 +37,8 @@ class Event:
     id: str = field(default="", compare=False)
     #: The merchant's own name for the operation, if it has one.
     key: str | None = field(default=None, compare=False)
+    #: What the operation is: ``charge``, ``cash`` or ``cashout``, if there is one.
+    operation: str | None = field(default=None, compare=False)
 
 
 def nobody(outcome: str, status: str | None) -> Iterable[str]:
@@ -80,8 +82,11 @@ class Arrival:
 
 _NEEDED = [
     operations.c[name]
-    for name in ("id", "environment", "key", "reference", "amount", "currency", "status", "state")
-]
+    for name in (
+        "id", "environment", "operation", "key", "reference", "amount", "currency", "status",
+        "state",
+    )
+]  # fmt: skip
 
 
 def _find(*where: Any) -> Any:
@@ -177,7 +182,7 @@ def _keep(db: Any, matched: Sequence[_Matched]) -> list[Event]:
     events: list[Event] = []
     for each, identity in zip(matched, identities, strict=True):
         arrival, found = each.arrival, each.found
-        key = found["key"] if found else None
+        known = (found["key"], found["operation"]) if found else (None, None)
         row = here.get((arrival.environment, identity))
         if row is not None:
             row["times"] += 1
@@ -185,7 +190,7 @@ def _keep(db: Any, matched: Sequence[_Matched]) -> list[Event]:
             if "id" in row:
                 repeated[row["id"]] = row
             event = Event(
-                "repeated", row["reference"], row["operation_id"], row["times"], identity, key
+                "repeated", row["reference"], row["operation_id"], row["times"], identity, *known
             )
             events.append(event)
             continue
@@ -202,7 +207,7 @@ def _keep(db: Any, matched: Sequence[_Matched]) -> list[Event]:
         new.append(row)
         here[arrival.environment, identity] = row
         handed += _handed(row, arrival.hand_to(outcome, row["status"]))
-        events.append(Event(outcome, row["reference"], row["operation_id"], 1, identity, key))
+        events.append(Event(outcome, row["reference"], row["operation_id"], 1, identity, *known))
     counted = [
         {"its_id": id, "times": row["times"], "last_at": row["last_at"]}
         for id, row in repeated.items()
@@ -365,18 +370,23 @@ def _apply(
         notification.currency and notification.currency != found["currency"]
     ):
         return "amount differs"
+    if found["state"] != "created":
+        # The answer to the create was lost, or someone looked too early: its notification
+        # proves that it exists, and the key must not send it a second time.
+        values = as_created(found["reference"] or reference)
+        change(db, found["id"], **values)
+        merged = merge_imported(db, found["id"]) or {}
+        # The next one for it meets it as it is now.
+        found |= {name: its for name, its in (values | merged).items() if name in found}
+        if merged.get("status") == notification.status:
+            # A file said so before, but of an operation that had no name of its own.
+            return "applied"
     if found["status"] in FINAL:
         if notification.status in FINAL and notification.status != found["status"]:
             return "conflict"
         return "late"
-    values: dict[str, Any] = {"status": notification.status, "updated_at": now}
-    if found["state"] == "created":
-        statuses[found["id"]] = {**values, "its_id": found["id"]}
-    else:
-        # The answer to the create was lost, or someone looked too early: its notification
-        # proves that it exists, and the key must not send it a second time.
-        values |= as_created(found["reference"] or reference)
-        change(db, found["id"], **values)
-    # The next one for it meets it as it is now.
-    found |= {name: values[name] for name in values if name in found}
+    statuses[found["id"]] = {
+        "status": notification.status, "updated_at": now, "its_id": found["id"]
+    }  # fmt: skip
+    found["status"] = notification.status
     return "applied"

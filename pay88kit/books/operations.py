@@ -23,12 +23,14 @@ from sqlalchemy.exc import IntegrityError
 from pay88kit import money
 from pay88kit.books import fingerprint
 from pay88kit.books.database import Database
-from pay88kit.books.tables import operations
+from pay88kit.books.tables import FINAL, notifications, operations
 from pay88kit.errors import BooksError, KeyConflict, OutcomeUnknown
 
 column = operations.c
 # Fields of the body that have a column of their own.
 _COPIED = ("method_code", "currency", "country", "customer_id", "description")
+# How the ids of rows begin that only a file has told of.
+IMPORTED = "file-"
 _OVERDUE = "No answer came before its deadline."
 
 
@@ -142,14 +144,55 @@ def end(db: Any, id: str, deadline: datetime | None, *states_before: str, **valu
     return True
 
 
-def keep_apart(db: Any, id: str, **values: Any) -> None:
-    """Keep an operation that exists beside the one that has taken over its key."""
+def merge_imported(db: Any, id: str) -> dict[str, Any] | None:
+    """Make one of an operation and the row that a file has told of it; its values afterwards.
+
+    A file cannot know of which operation a reference is, while the answer to the create is lost.
+    So when an operation receives its reference, and an imported row of the same merchant has it,
+    that row goes, and the operation takes its status and time. None where there is no such row, or
+    where direction, amount, currency or key contradict each other.
+    """
+    twin = operations.alias().c
+    same = [
+        twin[n] == column[n]
+        for n in ("environment", "merchant_id", "reference", "amount", "currency")
+    ]
+    its = (twin.id, twin.key, twin.status, twin.updated_at)
+    query = (
+        sql.select(
+            column.key, column.status,
+            *(each.label(f"its_{each.name}") for each in its),
+            (twin.operation == column.operation).label("same_kind"),
+        )
+        .where(column.id == id, twin.id != id, twin.id.startswith(IMPORTED), *same)
+        # Of a PAYIN in a file it is not known whether it was a charge or a cash payment.
+        .where((twin.operation == "cashout") == (column.operation == "cashout"))
+        .with_for_update()
+    )  # fmt: skip
+    found = db.execute(query).first()
+    if found is None:
+        return None
+    if found.its_key and (found.key not in (None, found.its_key) or not found.same_kind):
+        return None
+    db.execute(operations.delete().where(column.id == found.its_id))
+    whose = notifications.c.operation_id
+    db.execute(notifications.update().where(whose == found.its_id).values(operation_id=id))
+    values = {"key": found.key or found.its_key}
+    if found.status not in FINAL:
+        values |= {"status": found.its_status, "updated_at": found.its_updated_at}
+    change(db, id, **values)
+    return values
+
+
+def keep_apart(db: Any, id: str, **values: Any) -> str:
+    """Keep an operation that exists beside the one that has taken over its key; its new id."""
     row = db.execute(sql.select(operations).where(column.id == id)).mappings().one()
     left_out = ("number", "id", "key", "deadline", "session_id", "answer")
     kept = {name: row[name] for name in row if name not in left_out}
     error = f"Accepted after its key {row['key']!r} was sent again: it may be charged twice."
     row = kept | values | {"id": str(uuid.uuid4()), "status": "PENDING", "error": error}
     db.execute(operations.insert().values(row))
+    return str(row["id"])
 
 
 def as_created(reference: str | None) -> dict[str, Any]:
@@ -193,6 +236,24 @@ def resolve(
     if created is not None:
         values = as_created(created) | {"status": or_pending()}
     change(db, found[0]["id"], updated_at=now, **values)
+    if created is not None and merge_imported(db, found[0]["id"]) is None:
+        _refuse_two(db, found[0], created)
+
+
+def _refuse_two(db: Any, found: Mapping[str, Any], reference: str) -> None:
+    """Refuse a reference under which a file has told of something else."""
+    its = (column.operation, column.amount, column.currency, column.key)
+    where = [column[name] == found[name] for name in ("environment", "merchant_id")]
+    where += [column.reference == reference, column.id.startswith(IMPORTED)]
+    other = db.execute(sql.select(*its).where(*where)).first()
+    if other is not None:
+        key = f" with the key {other.key!r}" if other.key else ""
+        own = found["key"] or found["id"]
+        raise BooksError(
+            f"books: an imported file has {reference} as a {other.operation} of "
+            f"{money.show(other.amount, other.currency)}{key}, which {own!r} "
+            f"is not. Find out whose reference it is; nothing was changed."
+        )
 
 
 def _how_to_name_one(found: list[Any], fitting: list[Any]) -> str:

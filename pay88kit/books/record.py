@@ -5,18 +5,24 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sql
 from sqlalchemy.exc import IntegrityError
 
 from pay88kit import money
-from pay88kit.books import notifications, operations, schema, tables
+from pay88kit.books import imports, notifications, operations, schema, tables
+from pay88kit.books.accounts import Accounts
+from pay88kit.books.cells import Reading
 from pay88kit.books.database import Database
+from pay88kit.books.evidence import Evidence
 from pay88kit.books.handlings import Handlings
+from pay88kit.books.imports import Imported
 from pay88kit.books.notifications import Arrival, Event
 from pay88kit.books.operations import Entry, exact_or_none
 from pay88kit.books.purge import purge
+from pay88kit.config import fault_of_time
 from pay88kit.errors import BooksError
 from pay88kit.frames import to_frame
 
@@ -26,6 +32,8 @@ if TYPE_CHECKING:
 
 # Real seconds. 88Pay waits five for its 200; what is later helps nobody.
 _WORTH_TRYING = 4.0
+# What it takes to show an operation as it is at this moment.
+_SEEN = (*tables.OPERATION_COLUMNS, "deadline")
 
 
 class Books:
@@ -47,6 +55,15 @@ class Books:
         schema.prepare(self._database)
         #: The events that handlers of an inbox have yet to do, and have done.
         self.handlings = Handlings(self._database)
+        #: What a reconciliation reads.
+        self.accounts = Accounts(self._database)
+        #: What shows that items of 88Pay's checklist were done.
+        self.evidence = Evidence(self._database)
+
+    @property
+    def lasting(self) -> bool:
+        """Whether they outlive the process; books in memory do not."""
+        return not self._database.in_memory
 
     # -- operations
 
@@ -103,7 +120,8 @@ class Books:
         with self._database.writing() as db:
             its_own = operations.end(db, id, deadline, updated_at=now, **values)
             if not its_own:
-                operations.keep_apart(db, id, updated_at=now, **values)
+                id = operations.keep_apart(db, id, updated_at=now, **values)
+            operations.merge_imported(db, id)
         return its_own
 
     def refused(
@@ -149,7 +167,8 @@ class Books:
             now: when it was found out; by default, at this moment.
 
         Raises:
-            BooksError: no operation of that key is unknown, or more than one is.
+            BooksError: no operation of that key is unknown, or more than one is; or a file has
+                told of another operation under that reference.
         """
         if created is not None and not created.strip():
             raise BooksError("books: created is empty. Give 88Pay's reference, or None.")
@@ -254,19 +273,112 @@ class Books:
 
     # -- balances
 
-    def save_balance(self, balance: Any, *, environment: str, now: datetime) -> None:
-        """Keep a balance as a snapshot."""
+    def save_balance(
+        self,
+        balance: Any,
+        *,
+        environment: str,
+        now: datetime,
+        report: Mapping[str, str] | None = None,
+    ) -> None:
+        """Keep a balance as a snapshot.
+
+        ``now`` is when it was asked for. What the books learn later counts as after it. ``report``
+        is what a monitor told of it: ``limits`` and ``alerts``, for :meth:`reported`.
+        """
         names = ("total_payin", "total_payout", "total_settled", "total_available", "net_balance")
         row = {
             "environment": environment,
             "merchant_id": balance.merchant_id or "",
             "answer": money.dumps(balance.raw),
             "taken_at": now,
+            "last_notification": sql.select(
+                sql.func.max(tables.notifications.c.id)
+            ).scalar_subquery(),
             # What is no exact amount stays in the answer only.
             **{name: exact_or_none(getattr(balance, name)) for name in names},
+            **(report or {}),
         }
         with self._database.writing() as db:
             db.execute(tables.balances.insert().values(row))
+
+    def reported(
+        self, *, environment: str, merchant_id: str, limits: str
+    ) -> Mapping[str, Any] | None:
+        """The snapshot that a monitor with these limits kept last, or None.
+
+        What others kept meanwhile says nothing of what its readers were told.
+        """
+        its = tables.balances.c
+        query = (
+            sql.select(*(its[name] for name in tables.BALANCE_COLUMNS), its.alerts)
+            .where(its.environment == environment, its.merchant_id == merchant_id)
+            .where(its.limits == limits)
+            .order_by(its.id.desc())
+            .limit(1)
+        )
+        with self._database.reading() as db:
+            found = db.execute(query).mappings().first()
+        return None if found is None else dict(found)
+
+    # -- from elsewhere
+
+    def import_file(
+        self,
+        path: str | Path,
+        kind: str = "operations",
+        *,
+        environment: str,
+        merchant_id: str | None = None,
+        columns: Mapping[str, str] | None = None,
+        values: Mapping[str, str] | None = None,
+        decimal: str | None = None,
+        timezone: str | None = None,
+        skip_bad: bool = False,
+        encoding: str | None = None,
+        sheet: str | None = None,
+        now: datetime | None = None,
+    ) -> Imported:
+        """Take operations, settlements or fees from a CSV or XLSX file.
+
+        All rows are checked first, and written together. A reference is written once, however
+        often its file comes; what contradicts the books is named and not overwritten. A pending
+        operation that the file says is COMPLETED or REJECTED is so from then on. When the client's
+        own operation receives the reference of an imported one, they become one.
+
+        Fields of ``operations``: reference, operation (charge, cash or cashout, or PAYIN or
+        PAYOUT), amount, currency, status, created_at and merchant_id; also completed_at (when it
+        took effect; by default created_at, and ``now`` for one that was pending in the books), key,
+        method_code, country, customer_id, description. Fields of ``settlements`` and ``fees``:
+        reference, amount, currency, at and merchant_id. A fee below zero was given back. A day
+        alone is its first moment; a settlement or fee of it took place at some time of that day.
+
+        Args:
+            path: the file; ``.xlsx`` by its ending, anything else is read as CSV.
+            kind: ``operations``, ``settlements`` or ``fees``.
+            environment: where it happened: ``sandbox`` or ``production``.
+            merchant_id: whose rows they are, where the file does not say.
+            columns: the field of each column whose name is another: ``{"Monto": "amount"}``.
+            values: one value for all rows, for fields that the file has not.
+            decimal: ``"."`` or ``","``; needed where amounts have thousands marks or a comma.
+            timezone: the IANA name of the zone of times that say none.
+            skip_bad: take the good rows, and name the others in the result.
+            encoding: of a CSV that is not UTF-8, such as ``cp1252``.
+            sheet: of a spreadsheet; by default the first one.
+            now: when the books learn it; by default, at this moment.
+
+        Raises:
+            BadRows: a row cannot be taken; nothing was written, and every fault is named.
+            WrongUse: an unknown kind, environment, column, field, zone or encoding, or another sort
+                of file.
+            BooksError: the books cannot be written.
+            OSError: the file cannot be read.
+        """
+        return imports.import_file(
+            self._database, Path(path), kind, environment=environment, merchant_id=merchant_id,
+            columns=columns or {}, values=values or {}, reading=Reading(decimal, timezone),
+            skip_bad=skip_bad, encoding=encoding, sheet=sheet, now=now,
+        )  # fmt: skip
 
     # -- customers' data
 
@@ -287,17 +399,35 @@ class Books:
             BooksError: ``before`` has no time zone, or the text may still be in the file because
                 another program was using it; then purge again.
         """
-        if before.tzinfo is None:
-            raise BooksError(
-                "books: before has no time zone. Give one: datetime(2026, 1, 1, tzinfo=UTC)."
-            )
+        if fault := fault_of_time(before):
+            raise BooksError(f"books: before {fault}")
         return purge(self._database, before)
 
     # -- as tables
 
-    def operations(self) -> pd.DataFrame:
-        """Every operation, oldest first."""
-        rows = self._rows(tables.operations)
+    def operations(
+        self,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        *,
+        environment: str | None = None,
+        merchant_id: str | None = None,
+    ) -> pd.DataFrame:
+        """Every operation, oldest first; those of a time, an environment, a merchant where named.
+
+        Args:
+            start: created at this time or later.
+            end: created before this time.
+            environment: with it and ``merchant_id``, a time is looked up without reading the rest.
+            merchant_id: which merchant's.
+
+        Raises:
+            BooksError: a time has no time zone, ``start`` is after ``end``, or the books cannot be
+                read.
+        """
+        column = tables.operations.c
+        within = _within(column.created_at, start, end, environment, merchant_id)
+        rows = self._rows(tables.operations, _SEEN, *within)
         return to_frame([operations.seen_now(row) for row in rows], tables.OPERATION_COLUMNS)
 
     def unknown(self) -> pd.DataFrame:
@@ -306,20 +436,38 @@ class Books:
         One whose request may still be on its way is not among them.
         """
         # Reading writes nothing, so the overdue are told apart here.
-        rows = self._rows(tables.operations, tables.operations.c.state.in_(("unknown", "sending")))
+        overdue = tables.operations.c.state.in_(("unknown", "sending"))
+        rows = self._rows(tables.operations, _SEEN, overdue)
         now = [row for row in map(operations.seen_now, rows) if row["state"] == "unknown"]
         return to_frame(now, tables.OPERATION_COLUMNS)
 
     def notifications(self) -> pd.DataFrame:
         """Every notification, oldest first; a repeated one is one row, ``times`` counts it."""
-        return to_frame(self._rows(tables.notifications), tables.NOTIFICATION_COLUMNS)
+        columns = tables.NOTIFICATION_COLUMNS
+        return to_frame(self._rows(tables.notifications, columns), columns)
 
-    def balances(self) -> pd.DataFrame:
-        """Every balance that was kept, oldest first."""
-        return to_frame(self._rows(tables.balances), tables.BALANCE_COLUMNS)
+    def balances(
+        self,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        *,
+        environment: str | None = None,
+        merchant_id: str | None = None,
+    ) -> pd.DataFrame:
+        """Every balance that was kept, oldest first; narrowed as :meth:`operations` is."""
+        within = _within(tables.balances.c.taken_at, start, end, environment, merchant_id)
+        columns = tables.BALANCE_COLUMNS
+        return to_frame(self._rows(tables.balances, columns, *within), columns)
 
-    def _rows(self, table: sql.Table, *where: Any) -> list[dict[str, Any]]:
-        query = sql.select(table).where(*where).order_by(*table.primary_key)
+    def movements(self) -> pd.DataFrame:
+        """The settlements and fees that were imported, oldest first."""
+        columns = tables.MOVEMENT_COLUMNS
+        return to_frame(self._rows(tables.movements, columns), columns)
+
+    def _rows(self, table: sql.Table, columns: Sequence[str], *where: Any) -> list[dict[str, Any]]:
+        # Not all of them: the texts of requests and answers are the most of it.
+        query = sql.select(*(table.c[name] for name in columns)).where(*where)
+        query = query.order_by(*table.primary_key)
         with self._database.reading() as db:
             return [dict(row) for row in db.execute(query).mappings()]
 
@@ -329,3 +477,28 @@ class Books:
 
     def __repr__(self) -> str:
         return f"Books({self._database.shown!r})"
+
+
+def _within(
+    at: Any,
+    start: datetime | None,
+    end: datetime | None,
+    environment: str | None,
+    merchant_id: str | None,
+) -> list[Any]:
+    """The conditions of a time (``end`` is not in it), an environment and a merchant."""
+    column = at.table.c
+    where = []
+    if environment is not None:
+        where.append(column.environment == environment)
+    if merchant_id is not None:
+        where.append(column.merchant_id == merchant_id)
+    for name, moment in (("start", start), ("end", end)):
+        if moment is None:
+            continue
+        if fault := fault_of_time(moment):
+            raise BooksError(f"books: {name} {fault}")
+        where.append(at >= moment if name == "start" else at < moment)
+    if start is not None and end is not None and start > end:
+        raise BooksError("books: start is after end. Exchange them.")
+    return where

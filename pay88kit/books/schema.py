@@ -8,7 +8,15 @@ import sqlalchemy as sql
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from pay88kit.books.database import Database
-from pay88kit.books.tables import SCHEMA_VERSION, handlings, meta, tables
+from pay88kit.books.tables import (
+    SCHEMA_VERSION,
+    evidence,
+    handlings,
+    meta,
+    movements,
+    notifications,
+    tables,
+)
 from pay88kit.errors import BooksError
 
 # By the version that they lead away from.
@@ -21,6 +29,17 @@ _UPGRADES: dict[str, tuple[str, tuple[sql.Executable, ...]]] = {
             sql.text("ALTER TABLE notifications ADD COLUMN marker TEXT"),
             CreateTable(handlings),
             *(CreateIndex(index) for index in handlings.indexes),
+        ),
+    ),
+    "3": (
+        "4",
+        (
+            CreateTable(evidence),
+            CreateTable(movements),
+            sql.text("ALTER TABLE balances ADD COLUMN last_notification INTEGER"),
+            sql.text("ALTER TABLE balances ADD COLUMN limits TEXT"),
+            sql.text("ALTER TABLE balances ADD COLUMN alerts TEXT"),
+            *(CreateIndex(index) for index in notifications.indexes),
         ),
     ),
 }

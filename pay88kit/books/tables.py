@@ -10,9 +10,12 @@ import sqlalchemy as sql
 
 from pay88kit import money
 
-SCHEMA_VERSION = "3"
+SCHEMA_VERSION = "4"
 # The statuses after which 88Pay documents no other.
 FINAL = ("COMPLETED", "REJECTED")
+# Notifications that were believed and have changed nothing. As text, because SQLite finds the index
+# of a condition by its words.
+LEFT_OVER = sql.text("outcome IN ('unmatched', 'several match', 'amount differs', 'conflict')")
 
 
 class Cents(sql.TypeDecorator[Decimal]):
@@ -35,7 +38,10 @@ class Moment(sql.TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Any) -> str | None:
-        return None if value is None else f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}Z"
+        if value is None:
+            return None
+        # Not strftime, which writes the year 33 with two digits.
+        return value.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
     def process_result_value(self, value: str | None, dialect: Any) -> datetime | None:
         return None if value is None else datetime.fromisoformat(value)
@@ -122,6 +128,13 @@ notifications = sql.Table(
     sql.Column("received_at", Moment, nullable=False),
     sql.Column("last_at", Moment, nullable=False),
     sql.UniqueConstraint("environment", "event"),
+    # Nearly all have changed their operation, so this one is small and costs them nothing.
+    sql.Index(
+        "notifications_left_over",
+        "environment",
+        sqlite_where=LEFT_OVER,
+        postgresql_where=LEFT_OVER,
+    ),
 )
 handlings = sql.Table(
     "handlings",
@@ -153,7 +166,44 @@ balances = sql.Table(
     sql.Column("net_balance", Cents),
     sql.Column("answer", Text, nullable=False),
     sql.Column("taken_at", Moment, nullable=False),
+    # The last one that came before it: on a clock that stands still, times do not tell.
+    sql.Column("last_notification", sql.Integer),
+    # Of one that a monitor kept: by which limits it judged, and the alerts that somebody knows of.
+    sql.Column("limits", Text),
+    sql.Column("alerts", Text),
     sql.Index("balances_by_time", "environment", "merchant_id", "taken_at"),
+)
+# Settlements and fees, which only a file can tell of.
+movements = sql.Table(
+    "movements",
+    tables,
+    sql.Column("id", sql.Integer, primary_key=True),
+    sql.Column("environment", Name(20), nullable=False),
+    sql.Column("merchant_id", Name(64), nullable=False),
+    # settlement or fee.
+    sql.Column("kind", Name(20), nullable=False),
+    sql.Column("reference", Name(255), nullable=False),
+    sql.Column("amount", Cents, nullable=False),
+    sql.Column("currency", Name(3), nullable=False),
+    sql.Column("at", Moment, nullable=False),
+    # Where a file gave a day alone: it took place from `at` until then.
+    sql.Column("until", Moment),
+    sql.UniqueConstraint("environment", "merchant_id", "kind", "reference"),
+)
+# What shows that an item of 88Pay's checklist was done.
+evidence = sql.Table(
+    "evidence",
+    tables,
+    sql.Column("id", sql.Integer, primary_key=True),
+    sql.Column("item", sql.Integer, nullable=False),
+    sql.Column("environment", Name(20), nullable=False),
+    sql.Column("merchant_id", Name(64), nullable=False),
+    # exchange, notification, endpoint, check 03.1, record or hand.
+    sql.Column("kind", Name(20), nullable=False),
+    sql.Column("what", Text, nullable=False),
+    sql.Column("reference", Text),
+    sql.Column("at", Moment, nullable=False),
+    sql.UniqueConstraint("item", "environment", "merchant_id", "kind"),
 )
 
 # What a reader sees of each, in this order.
@@ -174,3 +224,7 @@ BALANCE_COLUMNS = (
     "merchant_id", "total_payin", "total_payout", "total_settled", "total_available", "net_balance",
     "taken_at", "environment",
 )  # fmt: skip
+MOVEMENT_COLUMNS = (
+    "kind", "reference", "amount", "currency", "at", "environment", "merchant_id",
+)  # fmt: skip
+EVIDENCE_COLUMNS = ("item", "environment", "merchant_id", "kind", "what", "reference", "at")

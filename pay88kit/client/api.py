@@ -99,6 +99,14 @@ class _Client(Shown):
         """
         return self._open_books()
 
+    @property
+    def payouts_sent(self) -> int:
+        """How many payouts this client has sent, whatever became of them.
+
+        It grows when the answer is there, or none has come: a balance from before is out of date.
+        """
+        return self._core.payouts_sent
+
     def _open_books(self) -> Books | None:
         if self._books is False:
             return None

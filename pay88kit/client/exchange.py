@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ import httpx
 from pay88kit import money
 from pay88kit.client.flow import Flow, Record, Send, Wait
 from pay88kit.client.pace import Pace, whole_number
+from pay88kit.client.shared_pace import SharedPace
 from pay88kit.client.shared_token import SharedToken
 from pay88kit.client.tokens import Kept, TokenCache
 from pay88kit.config import Config
@@ -120,11 +122,14 @@ class Exchange:
         self._clock = config.clock
         self._policy = policy
         self._tokens = TokenCache(config.clock)
-        self._pace = Pace(config.clock)
         # A sandbox in this process is nobody else's, and its time is its own.
         self._shares = share_token and config.origin is None
+        self._pace = Pace(config.clock, SharedPace(config) if self._shares else None)
         self._shared: SharedToken | None = None
         self._refused: Token | None = None
+        self._counting = threading.Lock()
+        #: How many payouts have left, whatever became of them.
+        self.payouts_sent = 0
 
     def token(self, *, fresh: bool = False) -> Flow[Token]:
         """A token that is usable now."""
@@ -162,7 +167,12 @@ class Exchange:
                 raise
             if token is not None and sessions is not None:
                 sessions.append(token.session_id)
-            outcome = yield from self._attempt(call, token, place, budget)
+            try:
+                outcome = yield from self._attempt(call, token, place, budget)
+            finally:
+                if call.operation == "cashout":
+                    with self._counting:
+                        self.payouts_sent += 1
             if isinstance(outcome, Done):
                 return outcome
             decision = self._policy.decide(

@@ -5,16 +5,18 @@ from __future__ import annotations
 import math
 import threading
 import time
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
 import httpx
 
-from pay88kit.client.flow import Flow, Wait
+from pay88kit.client.flow import Flow, Record, Wait
+from pay88kit.client.shared_pace import SharedPace
 from pay88kit.config import Clock
 from pay88kit.errors import RateLimited
-from pay88kit.limits import DOCUMENTED, FAMILIES, Place, Windows
+from pay88kit.limits import DOCUMENTED, FAMILIES, MINUTE, Place, Windows
 
 # A manual clock counts whole microseconds, to which the sum of two floats is rounded.
 _TICK = 1e-6
@@ -24,8 +26,11 @@ _GRACE = 2.0
 class Pace:
     """The windows of every family. The lock guards the bookkeeping only."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, shared: SharedPace | None = None) -> None:
         self._clock = clock
+        self._shared = shared
+        # What the places are called among those of all processes.
+        self._names: dict[Place, str] = {}
         self._lock = threading.Condition()
         self._windows = {family: Windows(*sizes) for family, sizes in DOCUMENTED.items()}
 
@@ -52,7 +57,8 @@ class Pace:
                 now = self._clock.monotonic()
                 due = windows.due(now)
                 if due - now < _TICK:
-                    return windows.take(now), now - began
+                    place = windows.take(now)
+                    break
             if manual and not settled:
                 yield _Answered(self._lock, others)
                 settled = True
@@ -62,6 +68,26 @@ class Pace:
             why = f"88Pay takes {windows.per_minute} {family} requests a minute"
             yield Wait(self._clock, due, why)
             settled = False
+        if self._shared is not None:
+            try:
+                yield from self._enter_shared(self._shared, operation, place, began + patience)
+            except BaseException:
+                with self._lock:
+                    windows.release(place)
+                raise
+        return place, self._clock.monotonic() - began
+
+    def _enter_shared(
+        self, shared: SharedPace, operation: str, place: Place, ends: float
+    ) -> Flow[None]:
+        """Wait for a place among all processes too."""
+        family, name = FAMILIES[operation], uuid.uuid4().hex
+        while wait := (yield Record(lambda: shared.take(family, name), whole=False)):
+            due = self._clock.monotonic() + wait
+            if due > ends + _TICK:
+                raise self._refusal(operation, wait, DOCUMENTED[family][0])
+            yield Wait(self._clock, due, f"88Pay takes a limited number of {family} requests")
+        self._names[place] = name
 
     def _refusal(self, operation: str, wait: float, per_minute: int) -> RateLimited:
         seconds = math.ceil(wait - _TICK)
@@ -84,9 +110,20 @@ class Pace:
         """Say what became of the request: its answer's status and headers, or that none came."""
         if place is None:
             return
-        windows = self._windows[FAMILIES[operation]]
+        family = FAMILIES[operation]
+        windows = self._windows[family]
         headers = headers or {}
         now = self._clock.monotonic()
+        name = self._names.pop(place, None)
+        if self._shared is not None and name is not None:
+            refused = status_code == 429
+            self._shared.leave(
+                family,
+                name,
+                counted=sent and status_code not in (401, 429),
+                limit=whole_number(headers.get("x-ratelimit-limit")),
+                closed_for=(MINUTE if retry_after is None else retry_after) if refused else 0.0,
+            )
         with self._lock:
             if status_code == 429:
                 windows.refused(place, now, retry_after)

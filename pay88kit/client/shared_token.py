@@ -34,16 +34,9 @@ class SharedToken:
     def __init__(self, config: Config) -> None:
         with needs("books"):
             from filelock import FileLock
-            from platformdirs import user_cache_path
-        folder = user_cache_path("pay88kit", appauthor=False) / "tokens"
-        # Where it cannot be made, neither can the lock: then each process asks for itself.
-        with contextlib.suppress(OSError):
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        who = f"{config.base_url}\n{config.merchant_id}\n{config.api_key!s}"
-        name = hashlib.sha256(who.encode()).hexdigest()[:32]
-        self._file = folder / f"{name}.json"
+        self._file = file_of(config, "tokens")
         # Taken in one thread and let go in another, where an event loop drives the call.
-        self._lock = FileLock(folder / f"{name}.lock", mode=0o600, thread_local=False)
+        self._lock = FileLock(self._file.with_suffix(".lock"), mode=0o600, thread_local=False)
 
     def acquire(self) -> bool:
         """Wait for the lock; False when somebody keeps it for too long, or it cannot be had."""
@@ -83,7 +76,7 @@ class SharedToken:
     def write(self, token: Token, left: float) -> None:
         """Keep a token that serves for ``left`` seconds. Without room, the others ask again."""
         with contextlib.suppress(OSError):
-            _write_private(
+            write_private(
                 self._file,
                 {
                     # In Unix time, which the processes of a machine share.
@@ -97,7 +90,24 @@ class SharedToken:
             )
 
 
-def _write_private(file: Path, content: dict[str, Any]) -> None:
+def file_of(config: Config, folder: str) -> Path:
+    """The file that the processes of this user with these credentials share.
+
+    Raises:
+        MissingExtra: without the extra ``books``.
+    """
+    with needs("books"):
+        from platformdirs import user_cache_path
+    path = user_cache_path("pay88kit", appauthor=False) / folder
+    # Where it cannot be made, neither can a file in it: then each process asks for itself.
+    with contextlib.suppress(OSError):
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    who = f"{config.base_url}\n{config.merchant_id}\n{config.api_key!s}"
+    return path / f"{hashlib.sha256(who.encode()).hexdigest()[:32]}.json"
+
+
+def write_private(file: Path, content: dict[str, Any]) -> None:
+    """Write JSON for its owner only, whole or not at all."""
     # mkstemp gives it mode 0600; a reader finds the old file or the new one, never half of it.
     handle, name = tempfile.mkstemp(dir=file.parent, prefix=".", suffix=".tmp")
     try:

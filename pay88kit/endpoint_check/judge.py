@@ -105,7 +105,7 @@ def _seen(trace: Trace, observed: str) -> tuple[Verdict, str]:
     """Of what was answered as it should be: whether the effects were seen, too."""
     probe = trace.probe
     if not trace.counts:
-        if not probe.idempotent:
+        if not probe.counted:
             return Verdict.PASSES, observed
         return Verdict.NOT_OBSERVABLE, f"{observed}; {trace.unseen or 'its effects are not seen'}"
     observed = f"{observed}; fulfilments counted: {trace.counts[-1]}"
@@ -113,7 +113,7 @@ def _seen(trace: Trace, observed: str) -> tuple[Verdict, str]:
     if not due or trace.counts[-1]:
         return Verdict.PASSES, observed
     said = f"{observed}, so it does not know the transaction, or fulfils it later"
-    return (Verdict.NOT_OBSERVABLE if probe.idempotent else Verdict.DOUBTFUL), said
+    return (Verdict.NOT_OBSERVABLE if probe.counted else Verdict.DOUBTFUL), said
 
 
 def _wrong_count(trace: Trace) -> tuple[Verdict, str]:

@@ -90,7 +90,7 @@ class Probe:
     ``calls`` are sent one after another, ``together`` all at the same moment. ``rule`` gives the
     verdict on each answer, the worst one counts. ``fulfilments`` is how often the transaction may
     be fulfilled in all (None: not counted), ``taken_back`` the verdict where that count falls. What
-    is ``idempotent`` shows in that count only.
+    is ``counted`` shows in that count only: the answer alone never passes.
     ``follows`` names probes: where one of them fails in the same way, this one shows no new fault.
     ``signed`` probes show nothing where the endpoint expects another signature.
     """
@@ -105,7 +105,7 @@ class Probe:
     calls: tuple[Call, ...] = (Call(),)
     fulfilments: int | None = 0
     together: bool = False
-    idempotent: bool = False
+    counted: bool = False
     documented: bool = True
     signed: bool = True
     taken_back: Verdict = Verdict.FAILS
@@ -185,6 +185,7 @@ PROBES: tuple[Probe, ...] = (
         basis=f"{_ANSWER_200} REJECTED means failed, expired or cancelled.",
         rule=ACCEPT,
         calls=(Call("REJECTED"),),
+        counted=True,
         follows=("completed",),
     ),
     Probe(
@@ -198,7 +199,7 @@ PROBES: tuple[Probe, ...] = (
         rule=ACCEPT,
         calls=(_DONE, _DONE),
         fulfilments=1,
-        idempotent=True,
+        counted=True,
         follows=("completed",),
     ),
     Probe(
@@ -214,7 +215,7 @@ PROBES: tuple[Probe, ...] = (
         calls=(_DONE, _DONE),
         together=True,
         fulfilments=1,
-        idempotent=True,
+        counted=True,
         follows=("repeated", "completed"),
     ),
     Probe(
@@ -229,7 +230,7 @@ PROBES: tuple[Probe, ...] = (
         rule=ACCEPT,
         calls=(_DONE, Call("PENDING"), _DONE),
         fulfilments=1,
-        idempotent=True,
+        counted=True,
         follows=("repeated", "completed"),
     ),
     Probe(
@@ -244,7 +245,7 @@ PROBES: tuple[Probe, ...] = (
         rule=ACCEPT,
         calls=(_DONE, Call("REJECTED"), _DONE),
         fulfilments=1,
-        idempotent=True,
+        counted=True,
         # Nothing that 88Pay documents says that a COMPLETED stands.
         taken_back=_DOUBTFUL,
         follows=("repeated", "pending_after_completed", "completed"),
@@ -339,6 +340,7 @@ PROBES: tuple[Probe, ...] = (
         basis="88Pay documents PENDING, COMPLETED and REJECTED, and not what a new one would need.",
         rule=BETTER_ACCEPT,
         calls=(Call("UNDER_REVIEW"),),
+        counted=True,
         documented=False,
         follows=("completed",),
     ),

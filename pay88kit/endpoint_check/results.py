@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 _HEADER = ("probe", "verdict", "sent", "expected", "came back")
 _ADVICE = ("probe", "verdict", "why it matters", "how to mend it", "basis")
 _WITHOUT_EFFECTS = (
-    "Whether a repeat is fulfilled twice is not seen from outside. Give --effects URL (effects= in "
-    "Python), your own count of fulfilments, and it is judged."
+    "What your endpoint fulfils is not seen from outside: a repeat twice, for instance, or a "
+    "rejected order. Give --effects URL (effects= in Python), your own count of fulfilments, and "
+    "it is judged."
 )
 
 

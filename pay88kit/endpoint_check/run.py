@@ -79,7 +79,8 @@ def check_endpoint(
             gives back the ``Authorization`` header, or the token alone.
         effects: an address of the endpoint's own that counts fulfilments: a GET with ``reference``
             and ``transaction_id`` in the query answers 200 with a number, or ``{"count": number}``,
-            and 0 for what it does not know. With it, it is seen whether a repeat is fulfilled once.
+            and 0 for what it does not know. With it, it is seen whether a repeat is fulfilled
+            once, and whether an order that was not paid is fulfilled.
         mine: that the endpoint is yours; asked in a terminal when it is not on this machine.
         timeout: seconds within which an answer must come; 88Pay documents 5.
         clock: whose time the tokens have; a sandbox's, for an endpoint that goes by it. How long an
@@ -141,7 +142,7 @@ class _Run:
         self._gone = self._reason = ""
         self._settle = 0.0
         # Why there is no count, once that is known.
-        self._uncounted = "" if counted else "whether it was fulfilled once is not seen"
+        self._uncounted = "" if counted else "what is fulfilled is not seen"
 
     async def all(self) -> list[Trace]:
         """Every probe."""

@@ -45,6 +45,9 @@ TERMS = tuple(
         ("Books", "registro propio", "registro próprio",
          "The kit's record of what you asked 88Pay for and what its notifications said. It is "
          "yours: 88Pay documents no call that lists transactions."),
+        ("Cache", "caché", "cache",
+         "An answer that is kept for a short time, so that the same question is not asked again. "
+         "A balance is kept for one to five minutes, and not after a payout."),
         ("Cashout", "retiro a cuenta bancaria", "saque para conta bancária",
          "88Pay's name for the call that makes a payout."),
         ("Charge", "cobro", "cobrança",
@@ -109,6 +112,11 @@ TERMS = tuple(
          "What a token belongs to. Its `session_id` goes with the token in every call."),
         ("Settlement", "liquidación", "liquidação",
          "To move available money from 88Pay to your own bank account: `total_settled`."),
+        ("Snapshot", "foto del saldo", "registro do saldo no momento",
+         "A balance with the time when it was asked for, kept in the books. Where a comparison "
+         "starts is the opening snapshot."),
+        ("Threshold", "umbral", "limite de alerta",
+         "The amount at which an alert begins, such as less than 10,000 available."),
         ("Token", "token de acceso", "token de acesso",
          "A text that opens the calls for 60 seconds. You get it for your API key."),
         ("Transaction", "transacción", "transação",
@@ -120,8 +128,8 @@ TERMS = tuple(
         ("Webhook", "webhook", "webhook",
          "The way in which 88Pay calls you: an HTTP request to your `notification_url`."),
         ("Webhook secret", "secreto del webhook", "segredo do webhook",
-         "What a notification's token is checked with. Where 88Pay's comes from is not "
-         "documented."),
+         "What a notification's token is checked with. Where 88Pay gives it to you is not "
+         "documented: ask its support."),
     )
 )  # fmt: skip
 

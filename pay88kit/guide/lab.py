@@ -1,7 +1,8 @@
 """The guide's working copy, and JupyterLab on it.
 
 The learner never works in the guide's own files. :func:`refresh` copies them into a folder of
-their own, and later brings that folder up to date around whatever the learner changed there.
+their own, and later brings that folder up to date around whatever the learner changed there. A
+notebook comes without its outputs: who is asked to predict something must not read it below.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import hashlib
 import json
 import os
 import socket
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -78,7 +80,7 @@ def _refresh(source: Path, target: Path) -> list[str]:
     after: dict[str, Digest] = {}
     notes: list[str] = []
     for name in _shipped(source):
-        content = (source / name).read_bytes()
+        content = _as_given_out(name, (source / name).read_bytes())
         shipped = _digest(name, content)
         if _place(target, name, content, shipped, before.get(name)):
             after[name] = shipped
@@ -150,6 +152,19 @@ def _shipped(source: Path) -> Iterator[str]:
             yield relative.as_posix()
 
 
+def _as_given_out(name: str, content: bytes) -> bytes:
+    """A file as the learner gets it: a notebook without outputs, which are theirs to predict."""
+    if not name.endswith(".ipynb"):
+        return content
+    notebook = json.loads(content)
+    run = [cell for cell in notebook["cells"] if cell.get("outputs") or cell.get("execution_count")]
+    if not run:
+        return content
+    for cell in run:
+        cell |= {"outputs": [], "execution_count": None}
+    return (json.dumps(notebook, indent=1, ensure_ascii=False) + "\n").encode()
+
+
 def _digest(name: str, content: bytes) -> Digest:
     source = _cell_sources(content) if name.endswith(".ipynb") else None
     return Digest(_hash(content), _hash(content if source is None else source))
@@ -218,6 +233,7 @@ def start(port: int | None, args: Sequence[str]) -> int:
     for note in refresh(target):
         print(note)
     _add_settings()
+    _add_command()
     try:
         # In this process: signals, the exit code and the terminal are then JupyterLab's own.
         LabApp.launch_instance(lab_arguments(target, port, args))
@@ -231,6 +247,14 @@ def _add_settings() -> None:
     # They turn off the pop-up about Jupyter's news, which LabApp.news_url=None does not.
     folders = [os.environ.get("JUPYTER_CONFIG_PATH"), str(_HERE / "jupyter")]
     os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, folders))
+
+
+def _add_command() -> None:
+    """Let JupyterLab's terminals and the notebooks' ``!`` find ``pay88``."""
+    here = str(Path(sys.executable).parent)
+    found = os.environ.get("PATH", os.defpath)
+    if here not in found.split(os.pathsep):
+        os.environ["PATH"] = os.pathsep.join([here, found])
 
 
 def lab_arguments(target: Path, port: int | None, args: Sequence[str]) -> list[str]:

@@ -12,7 +12,7 @@ from pay88kit.display import grid_html, one_line
 class Points:
     """The points of one subject. Whether 88Pay documents a point is said in words at each."""
 
-    _HEADER = ("Source", "Point")
+    _HEADER = ("Source", "88Pay says, or leaves open", "The kit assumes")
 
     def __init__(self, subject: str, points: tuple[Point, ...], of: tuple[Point, ...]) -> None:
         self._points = points
@@ -24,20 +24,22 @@ class Points:
         if len(points) < len(of):
             self._title += " (only these are listed)"
 
-    def _cells(self) -> list[tuple[str, str]]:
+    def _cells(self) -> list[tuple[str, str, str]]:
         return [
-            ("documented", one_line(point.statement))
-            if point.documented
-            else ("assumed", one_line(f"{point.topic}: {point.reading}"))
+            (_source(point), point.topic, "–" if point.documented else point.reading)
             for point in self._points
         ]
 
     def __repr__(self) -> str:
-        rows = (self._HEADER, *self._cells())
-        return "\n".join([self._title, *(f"  {source:<10}  {point}" for source, point in rows)])
+        lines = (f"  {_source(point):<10}  {one_line(point.statement)}" for point in self._points)
+        return "\n".join([self._title, *lines])
 
     def _repr_html_(self) -> str:
         return grid_html(self._title, self._HEADER, self._cells())
+
+
+def _source(point: Point) -> str:
+    return "documented" if point.documented else "assumed"
 
 
 def points(subject: str, *, assumed: bool = False) -> Points:

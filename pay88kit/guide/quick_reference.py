@@ -5,14 +5,12 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 from pay88kit import contract, limits
 from pay88kit.client.exchange import PATHS
 from pay88kit.config import BASE_URLS, KEY_PREFIXES
 from pay88kit.errors import STATUS_ERRORS
 from pay88kit.guide.markdown import table
-from pay88kit.models.methods import METHODS, Method
+from pay88kit.guide.methods import HEADER, method_rows
 from pay88kit.policy import Policy
 
 _INTRODUCTION = """# Quick reference
@@ -78,45 +76,35 @@ def _calls() -> str:
     )
 
 
+# 88Pay documents it, and shows a sample that says otherwise.
+_BUT = {"balance.available": " (this does not fit 88Pay's own sample: lesson 06)"}
+
+
 def _points(*ids: str) -> str:
-    points = map(contract.point, ids)
     return table(
         ("Point", "Source"),
         [
-            (p.statement, "documented")
-            if p.documented
-            else (f"{p.topic}: {p.reading}", "assumed")
-            for p in points
-        ],
-    )  # fmt: skip
-
-
-def _methods() -> str:
-    return table(
-        ("Code", "Category", "Countries", "Currencies", "Limits", "The answer has", "Confirmed"),
-        [
             (
-                f"`{method.code}`",
-                method.category,
-                ", ".join(method.countries) or "all",
-                _currencies(method),
-                "; ".join(_limit(name, *bounds) for name, bounds in method.limits.items()) or "–",
-                contract.point(f"charge.{method.code}").statement.partition(" with ")[2],
-                method.confirmed,
+                point.statement + _BUT.get(point.id, ""),
+                "documented" if point.documented else "assumed",
             )
-            for method in METHODS.values()
+            for point in map(contract.point, ids)
         ],
     )
 
 
-def _currencies(method: Method) -> str:
-    own = ("the country's",) if method.local_currency else ()
-    return ", ".join((*own, *method.currencies))
-
-
-def _limit(currency: str, lowest: Decimal | None, highest: Decimal | None) -> str:
-    bounds = (("from", lowest), ("to", highest))
-    return " ".join([currency, *(f"{word} {n:,}" for word, n in bounds if n is not None)])
+def _methods() -> str:
+    return table(
+        (*HEADER, "The answer has"),
+        [
+            (
+                f"`{code}`",
+                *about,
+                contract.point(f"charge.{code}").statement.partition(" with ")[2],
+            )
+            for code, *about in method_rows()
+        ],
+    )
 
 
 def _failures() -> str:

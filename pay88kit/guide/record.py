@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import html
-import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from pay88kit.client import Pay88
 from pay88kit.config import Config, mask
 from pay88kit.display import as_text, one_line
+from pay88kit.guide.evidence import Place, recorded
+from pay88kit.guide.markdown import escaped
 
 # References that are named; the others are in the books.
 _MOST = 3
 _TO_FILL_IN = "(to be filled in by you)"
-# What would be formatting in Markdown, a table's border, or mathematics in a notebook.
-_MARKS = re.compile(r"[\\`*\[\]|~$]|(?<!\w)_|_(?!\w)")
 
 
 class IntegrationRecord:
@@ -26,7 +24,7 @@ class IntegrationRecord:
     @property
     def markdown(self) -> str:
         """The table. Everything in it is escaped: references and statuses are 88Pay's words."""
-        lines = [f"| {_escaped(name)} | {_escaped(value)} |" for name, value in self._rows]
+        lines = [f"| {escaped(name)} | {escaped(value)} |" for name, value in self._rows]
         return "\n".join(["| What | Evidence |", "|---|---|", *lines]) + "\n"
 
     def __repr__(self) -> str:
@@ -37,22 +35,29 @@ class IntegrationRecord:
 
 
 def integration_record(
-    *clients: Pay88, checks: Mapping[str, str] | None = None, ask: Iterable[str] = ()
+    *clients: Pay88,
+    checks: Mapping[str, str] | None = None,
+    ask: Iterable[str] | Mapping[str, str] = (),
 ) -> IntegrationRecord:
-    """The record of an integration.
+    """The record of an integration; making one is practice for item 19 of the checklist.
 
     Args:
         clients: for each, which 88Pay it talks to, and what its books say of that environment:
             operations by status, with references.
         checks: what was checked, and the result in one line.
-        ask: what no program can know; these rows are left for you.
+        ask: what no program can know; these rows are left for you, or have your answers where
+            it maps each to one.
 
     Raises:
         BooksError: books cannot be read.
     """
     rows = [row for client in clients for row in _of(client)]
     rows += (checks or {}).items()
-    rows += [(name, _TO_FILL_IN) for name in ask]
+    answers = ask if isinstance(ask, Mapping) else dict.fromkeys(ask, "")
+    rows += [(name, answer or _TO_FILL_IN) for name, answer in answers.items()]
+    left = sum(not answer for answer in answers.values())
+    if clients:
+        recorded(19, f"an integration record, {len(rows) - left} of {len(rows)} lines filled in")
     return IntegrationRecord(rows)
 
 
@@ -77,10 +82,6 @@ def _of(client: Pay88) -> Iterator[tuple[str, str]]:
 
 def _name(config: Config) -> str:
     """The environment. A sandbox that plays production must not be taken for it."""
-    if config.environment != "local" and config.origin is not None:
+    if config.environment != "local" and not Place.of(config).at_88pay:
         return f"{config.environment} (rehearsed locally)"
     return config.environment
-
-
-def _escaped(text: str) -> str:
-    return _MARKS.sub(lambda match: f"&#{ord(match[0])};", html.escape(text, quote=False))

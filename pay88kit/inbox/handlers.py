@@ -252,7 +252,7 @@ def _event(handling: Handling) -> Received:
     row = handling.row
     event = Event(
         row["outcome"], row["reference"], row["operation_id"], row["times"], row["event"],
-        handling.key,
+        handling.key, handling.operation,
     )  # fmt: skip
     try:
         notification = webhooks.parse(row["body"].encode())

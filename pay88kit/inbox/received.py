@@ -13,7 +13,8 @@ from pay88kit.webhooks import Notification
 class Received(Shown):
     """A notification that was accepted, and what became of it in the books.
 
-    ``key`` is your own name for the operation, as it was given to the create; ``id`` is the same
+    ``key`` is your own name for the operation, as it was given to the create, and ``operation``
+    says what it is: ``charge``, ``cash`` or ``cashout``; ``id`` is the same
     for every repeat of it and at every attempt of a handler, in every process.
     ``outcome`` is one of :class:`pay88kit.books.Event`'s. ``body`` is the text as it came; a purge
     of the books empties it, and ``notification`` is None then.
@@ -28,6 +29,7 @@ class Received(Shown):
     ) -> None:
         self.id: str = event.id
         self.key: str | None = event.key
+        self.operation: str | None = event.operation
         self.at = at
         self.notification = notification
         self.outcome: str = event.outcome

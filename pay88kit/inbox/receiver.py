@@ -51,6 +51,10 @@ class Inbox:
         retries: when a handler that failed is tried again.
         tap: is given every request before it is checked, from the receiver's thread. It holds the
             token: do not print or keep it.
+        watch: is given every notification after it was kept, repeats too, from the receiver's
+            thread and before 88Pay is answered, so it must be quick. For looking on, in this
+            process only: what it raises is dropped. What must be done belongs in a handler, see
+            :meth:`on`.
 
     Raises:
         ConfigError: there is no webhook secret.
@@ -69,6 +73,7 @@ class Inbox:
         on_unverified: Literal["keep", "refuse"] = "keep",
         retries: Retries | None = None,
         tap: Callable[[Incoming], None] | None = None,
+        watch: Callable[[Received], None] | None = None,
     ) -> None:
         secret = Secret(secret) if secret else None  # a traceback shows local variables
         self.config = _config(config, secret)
@@ -86,6 +91,7 @@ class Inbox:
         self._keeps = on_unverified == "keep" and self.config.environment != "local"
         self._opening = threading.Lock()
         self._log = Log()
+        self._watch = watch or (lambda received: None)
         self._writer = Writer(self._keep)
         self._handlers = Handlers(lambda: self.books, self.config.environment, retries or Retries())
         self._app = make_app(self._put_from_loop, tap or (lambda request: None))
@@ -186,9 +192,17 @@ class Inbox:
             else:
                 body = arrival.body.decode("utf-8", "backslashreplace")
                 kept.append(Received(arrival.now, arrival.notification, event, body))
-        self._log.add(*(each for each in kept if isinstance(each, Received)))
-        self._handlers.wake()
+        self._tell(*(each for each in kept if isinstance(each, Received)))
         return kept
+
+    def _tell(self, *received: Received) -> None:
+        # First: who waits for a notification finds what was made of it.
+        for each in received:
+            # It is kept already: what an onlooker raises must not make it look lost.
+            with suppress(Exception):
+                self._watch(each)
+        self._log.add(*received)
+        self._handlers.wake()
 
     def recheck(self, decrypt: Decrypt | None = None) -> pd.DataFrame:
         """Check again what is kept as unverified; returns a row for each, with its ``outcome``.
@@ -213,8 +227,7 @@ class Inbox:
             event = self.books.receive_again(row["id"], arrival)
             if event is not None:
                 rows.append(told | {"outcome": event.outcome, "reference": event.reference})
-                self._log.add(Received(at, notification, event, row["body"]))
-        self._handlers.wake()
+                self._tell(Received(at, notification, event, row["body"]))
         return to_frame(rows, ("received_at", "transaction_id", "reference", "outcome", "reason"))
 
     def _arrival_again(self, body: bytes, notification: Any, row: Any) -> Arrival:

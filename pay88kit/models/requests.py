@@ -144,12 +144,11 @@ def _problems(operation: str, body: Mapping[str, Any], loopback: bool) -> Iterat
     method = METHODS.get(body["method_code"]) if _is_text(body.get("method_code")) else None
     yield from _method(operation, body, method)
     amount = None
-    yield from _thousands(body.get("amount"))
     try:
         if body.get("amount") is None:
             yield Problem("amount", "is missing.", "Give the amount to move, such as 50000.")
         else:
-            amount = money.exact(body["amount"])
+            amount = money.as_written(body["amount"])
     except InvalidRequest as error:
         yield from error.problems
     if amount is not None and amount <= 0:
@@ -160,17 +159,6 @@ def _problems(operation: str, body: Mapping[str, Any], loopback: bool) -> Iterat
     yield from _addresses(operation, body, method, loopback)
     if operation == "cashout":
         yield from _bank_details(body.get("bank_details"))
-
-
-def _thousands(amount: Any) -> Iterator[Problem]:
-    """Text such as "50.000", which is fifty thousand in Bogotá and fifty to a computer."""
-    whole, _, after = amount.partition(".") if isinstance(amount, str) else ("", "", "")
-    if len(after) > 2 and after.isdigit() and not after.strip("0"):
-        yield Problem(
-            "amount",
-            f"{amount[:40]!r} has {len(after)} digits after the point, which marks decimals.",
-            f'Write "{whole}{after}" or "{whole}.00", whichever you mean.',
-        )
 
 
 def _unknown_names(body: Mapping[str, Any], model: type[_Request]) -> Iterator[Problem]:

@@ -8,41 +8,25 @@ from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 from pay88kit import money
-from pay88kit.config import Config
 from pay88kit.display import grid_html
 from pay88kit.errors import needs
-from pay88kit.frames import MONEY
+from pay88kit.reports.closing import DayBalance
 from pay88kit.reports.days import Day
-from pay88kit.sandbox.world import DEFAULT_MERCHANT
+from pay88kit.reports.words import Words
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SIMULATED = "Simulated data, not 88Pay"
 
-
-def merchant_of(config: Config, merchant_id: str) -> str:
-    """The merchant that was asked for, else the configured one, else the local sandbox's."""
-    return merchant_id or config.merchant_id or DEFAULT_MERCHANT
-
-
-def first_line(config: Config, merchant_id: str, period: Day) -> str:
-    """What a report is about: environment, merchant, time range and zone, and if it is real."""
-    parts = [f"Environment: {config.environment}", f"Merchant: {merchant_id}", f"Day: {period}"]
-    if config.environment == "local":
-        parts.append(SIMULATED)
-    return " · ".join(parts)
-
-
-def daily_summary(balance: Any, operations: pd.DataFrame) -> str:
+def daily_summary(balance: DayBalance, operations: pd.DataFrame) -> Words:
     """The day in numbers."""
-    done = operations[operations["status"] == "COMPLETED"]
+    done = int((operations["status"] == "COMPLETED").sum())
     pending = int((operations["status"] == "PENDING").sum())
-    available = money.show(balance.total_available)
-    return (
-        f"**Operations of the day: {len(operations)}**, completed: {len(done)}, "
-        f"pending: {pending}. **Available now: {available}.**"
-    )
+    words = f"Operations of the day: {len(operations)}, completed: {done}, pending: {pending}. "
+    if balance.figures:
+        available = money.show(balance.figures["total_available"])
+        return Words(f"{words}Available: {available}, {balance.words}.")
+    return Words(f"{words}Balance: {balance.words}.")
 
 
 class Table:
@@ -51,7 +35,7 @@ class Table:
     def __init__(self, title: str, frame: pd.DataFrame) -> None:
         self.title = title
         self.frame = frame
-        self._numbers = [name for name in frame if name in ("count", *MONEY)]
+        self._numbers = [name for name in frame if any(map(_is_number, frame[name]))]
 
     def _cells(self) -> list[list[str]]:
         return [[_cell(value) for value in row] for row in self.frame.itertuples(index=False)]
@@ -67,9 +51,15 @@ class Table:
         return grid_html(self.title, header, self._cells(), numbers=map(str, self._numbers))
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Decimal | Integral) and not isinstance(value, bool)
+
+
 def _cell(value: Any) -> str:
     if isinstance(value, Decimal):
         return money.show(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return str(value) if isinstance(value, str | Integral) else "–"
 
 

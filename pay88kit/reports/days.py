@@ -34,25 +34,97 @@ class Day:
         return f"{self.day:%Y-%m-%d}, 00:00 to 24:00 {self.zone}"
 
 
+@dataclass(frozen=True)
+class Days:
+    """Calendar days of a merchant, both named ones included; ``start`` and ``end`` as of a day."""
+
+    first: Day
+    last: Day
+
+    @property
+    def zone(self) -> str:
+        """The zone in which the days are cut."""
+        return self.first.zone
+
+    @property
+    def start(self) -> datetime:
+        """The first moment, in UTC."""
+        return self.first.start
+
+    @property
+    def end(self) -> datetime:
+        """The first moment that is no longer in it, in UTC."""
+        return self.last.end
+
+    def bounds(self) -> list[tuple[datetime, datetime]]:
+        """Start and end of each of the days, in UTC."""
+        count = (self.last.day - self.first.day).days + 1
+        days = (self.first.day + timedelta(days=number) for number in range(count))
+        each = (day_of("", day.isoformat(), self.zone) for day in days)
+        return [(day.start, day.end) for day in each]
+
+    def __str__(self) -> str:
+        return f"{self.first.day} to {self.last.day}, both included, {self.zone}"
+
+
+def days_of(merchant_id: str, first_day: str, last_day: str, timezone: str = "") -> Days:
+    """The days from ``first_day`` to ``last_day``, both included.
+
+    Raises:
+        ReportError: a day is no ISO date, the zone is unknown, or there is no day in the range.
+    """
+    days = Days(day_of(merchant_id, first_day, timezone), day_of(merchant_id, last_day, timezone))
+    if days.last.day < days.first.day:
+        raise ReportError(f"last_day: {last_day} lies before first_day, {first_day}.")
+    return days
+
+
 def day_of(merchant_id: str, day: str, timezone: str = "") -> Day:
     """The day as the merchant's country counts it, or as ``timezone`` (an IANA name) does.
 
     Raises:
         ReportError: ``day`` is no ISO date, or the zone is unknown.
     """
-    country = merchant_id.split("-")[1] if merchant_id.count("-") >= 2 else ""
-    zone = timezone or ZONES.get(country, "UTC")
     try:
-        date_ = date.fromisoformat(day)
-    except ValueError:
-        raise ReportError(f"day: {day!r} is no date. Write it as 2026-01-15.") from None
+        date_ = date_of(day)
+    except ReportError as error:
+        raise ReportError(f"day: {error}") from None
     try:
-        tz = ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ReportError(
-            f"timezone: {zone!r} is unknown. Use an IANA name such as America/Bogota."
-        ) from None
+        tz = zone_of(merchant_id, timezone)
+    except ReportError as error:
+        raise ReportError(f"timezone: {error}") from None
     start = datetime.combine(date_, time(), tz).astimezone(UTC)
     # The next midnight, not 24 hours: a day of a clock change has 23 or 25.
     end = datetime.combine(date_ + timedelta(days=1), time(), tz).astimezone(UTC)
-    return Day(date_, zone, start, end)
+    return Day(date_, tz.key, start, end)
+
+
+def date_of(text: str) -> date:
+    """A date as ISO 8601 writes it, between 1970 and 9998.
+
+    Raises:
+        ReportError: it is none.
+    """
+    try:
+        found = date.fromisoformat(text)
+        if not 1970 <= found.year <= 9998:
+            raise ValueError
+    except ValueError:
+        raise ReportError(f"{text[:40]!r} is no date. Write it as 2026-01-15.") from None
+    return found
+
+
+def zone_of(merchant_id: str, timezone: str = "") -> ZoneInfo:
+    """The zone of that IANA name; without one, that of the merchant's country, else UTC.
+
+    Raises:
+        ReportError: there is no such zone.
+    """
+    country = merchant_id.split("-")[1] if merchant_id.count("-") >= 2 else ""
+    name = timezone or ZONES.get(country, "UTC")
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ReportError(
+            f"{name[:60]!r} is unknown. Use an IANA name such as America/Bogota."
+        ) from None

@@ -2,186 +2,226 @@
 
 from __future__ import annotations
 
-import difflib
-import html
-import os
 import re
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pay88kit import places
+from pay88kit.config import without_secrets
 from pay88kit.errors import Pay88Error, needs
-from pay88kit.reports.days import ReportError
+from pay88kit.frames.files import private
+from pay88kit.reports import files
+from pay88kit.reports.index import Run, add_run, check_index
+from pay88kit.reports.page import to_html
+from pay88kit.reports.parameters import Parameter, Plain, checked, parameters_of
+
+# The cell whose text is the summary in one line.
+_SUMMARY = "summary"
+_LONGEST = 400
 
 
 class ReportFailed(Pay88Error):
-    """A report stopped with an error; the notebook up to there is kept at ``notebook``."""
+    """A report stopped with an error; the notebook up to there is kept at ``notebook``.
 
-    def __init__(self, name: str, reason: str, notebook: Path) -> None:
+    ``html`` is its error page. ``kind`` is the name of the error in the notebook, ``reason`` says
+    what went wrong; neither holds a secret.
+    """
+
+    def __init__(self, name: str, kind: str, reason: str, notebook: Path) -> None:
+        self.name = name
+        self.kind = kind
+        self.reason = reason
         self.notebook = notebook
-        super().__init__(f"report {name}: {reason}\nThe notebook up to there: {notebook}")
+        self.html = files.page_of(notebook)
+        page = f"\nIts error page: {self.html}" if self.html.exists() else ""
+        super().__init__(f"report {name}: {kind}: {reason}{page}")
 
 
 @dataclass(frozen=True)
-class Parameter:
-    """One parameter of a report, as its ``parameters`` cell declares it."""
+class Job:
+    """A report that may begin: everything is checked, and its names are reserved.
+
+    Attributes:
+        name: the report.
+        source: its notebook.
+        values: the parameters that were given, in their types.
+        notebook: where the executed notebook goes; an empty file is there already.
+        cwd: the folder in which the report runs.
+    """
 
     name: str
-    default: str
-    help: str
+    source: Path
+    values: Mapping[str, Plain]
+    notebook: Path
+    cwd: Path
+
+    def __str__(self) -> str:
+        return " ".join([self.name, *(f"{name}={value}" for name, value in self.values.items())])
 
 
 @dataclass(frozen=True)
 class Result:
-    """The files of a run."""
+    """The files of a run, its summary in one line, and how many seconds it took."""
 
     notebook: Path
     html: Path
-
-
-def names() -> list[str]:
-    """The kit's own reports."""
-    return sorted(path.stem for path in (places.notebooks() / "reports").glob("*.ipynb"))
+    tables: tuple[Path, ...] = ()
+    summary: str = ""
+    seconds: float = 0.0
 
 
 def parameters(name: str) -> list[Parameter]:
     """What a report can be asked for.
 
     Raises:
-        ReportError: there is no such report.
-        MissingExtra: without the extra ``reports``.
+        ReportError: there is no such report, or it has no parameters.
     """
-    with needs("reports"):
-        import papermill
-    found = papermill.inspect_notebook(str(_find(name)))
-    return [Parameter(p["name"], p["default"], p["help"]) for p in found.values()]
+    return parameters_of(files.find(name))
 
 
 def run(
-    name: str, values: Mapping[str, str] | None = None, *, out: Path | str = "reports-out"
+    name: str, values: Mapping[str, Any] | None = None, *, out: Path | str = "reports-out"
 ) -> Result:
     """Run a report, and turn it into HTML.
 
     Args:
         name: one of :func:`names`, or the path of a notebook with a ``parameters`` cell.
         values: parameters; those left out keep their defaults. Never a secret: they are stored.
-        out: the folder for notebook and HTML, which only you may read. Files that are there stay.
+        out: the folder for its files, which only you may read. Files that are there stay.
 
     Raises:
-        ReportError: unknown report or parameter, or an unwritable folder; nothing was written.
+        ReportError: an unknown report, a parameter that cannot be, or an unwritable folder;
+            nothing was written.
         ReportFailed: the report stopped with an error.
         MissingExtra: without the extra ``reports``.
     """
+    return carry_out(prepare(name, values, out))
+
+
+def prepare(
+    name: str,
+    values: Mapping[str, Any] | None,
+    out: Path | str,
+    *,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Job:
+    """Check what a report is to do, and reserve its names in ``out``; nothing else is written.
+
+    Args:
+        name: as of :func:`run`, and so are ``values`` and ``out``.
+        now: what time it is; a day that has not begun then is refused.
+
+    Raises:
+        ReportError: unknown report or parameter, or an unwritable folder; nothing was written.
+        MissingExtra: without the extra ``reports``.
+    """
+    with needs("reports"):
+        import nbconvert  # noqa: F401  (what is missing is said before anything is written)
+        import papermill  # noqa: F401
+    source = files.find(name)
+    typed = checked(source.stem, parameters_of(source), values or {}, now)
+    folder = Path(out)
+    check_index(folder)
+    # A notebook that is named by its path may read what lies beside it.
+    cwd = Path.cwd() if files.is_own(source) else source.parent
+    return Job(source.stem, source, typed, files.reserve(folder, source.stem, typed), cwd)
+
+
+def carry_out(job: Job, *, engine: str | None = None) -> Result:
+    """Run a prepared report with one of papermill's engines, and turn it into HTML.
+
+    Raises:
+        ReportFailed: the report stopped with an error, or its files could not be written.
+        MissingExtra: without the extra ``reports``.
+    """
+    begun, clock = datetime.now(UTC), time.monotonic()
+    failure: tuple[str, str] | None = None
+    try:
+        failure = _execute(job, engine)
+        notebook = _without_secrets(job.notebook)
+        words = ": ".join(failure) if failure else _summary(notebook)
+        body, tables = to_html(
+            notebook,
+            name=job.notebook.stem,
+            tables_in=files.tables_of(job.notebook),
+            failure=words if failure else "",
+        )
+        page = files.page_of(job.notebook)
+        with private(page) as file:
+            file.write(body.encode())
+        seconds = time.monotonic() - clock
+        add_run(
+            job.notebook.parent,
+            Run(
+                at=begun.isoformat(timespec="milliseconds"),
+                seconds=round(seconds, 3),
+                report=job.name,
+                values=dict(job.values),
+                state="failed" if failure else "done",
+                words=words[:_LONGEST],
+                notebook=job.notebook.name,
+                html=page.name,
+            ),
+        )
+    except OSError as error:
+        why = f"{error.strerror or error} ({error.filename or job.notebook})"
+        raise ReportFailed(job.name, type(error).__name__, why, job.notebook) from None
+    finally:
+        files.withdraw(job.notebook)
+    if failure:
+        raise ReportFailed(job.name, *failure, job.notebook)
+    return Result(job.notebook, page, tuple(tables), words, seconds)
+
+
+def _execute(job: Job, engine: str | None) -> tuple[str, str] | None:
+    """Run the notebook; returns what it stopped with, if it did."""
     with needs("reports"):
         import papermill
+        from nbclient.exceptions import CellTimeoutError, DeadKernelError
         from papermill.exceptions import PapermillExecutionError
-    source = _find(name)
-    values = dict(values or {})
-    known = [parameter.name for parameter in parameters(name)]
-    for given in values:
-        if given not in known:
-            near = difflib.get_close_matches(given, known, 1)
-            meant = f" Did you mean {near[0]}?" if near else ""
-            raise ReportError(
-                f"{given}: no parameter of {source.stem}.{meant} It takes: {', '.join(known)}."
-            )
-    notebook = _reserve(Path(out), source.stem, values)
     try:
         papermill.execute_notebook(
-            str(source),
-            str(notebook),
-            values,
+            str(job.source),
+            # papermill would fill braces with parameters.
+            str(job.notebook).replace("{", "{{").replace("}", "}}"),
+            dict(job.values),
+            engine_name=engine,
             kernel_name="python3",
+            language="python",
             progress_bar=False,
-            cwd=str(source.parent),
+            # Not papermill's cwd=, which changes the directory of all threads of this process.
+            resources={"metadata": {"path": str(job.cwd)}},
             # The kernel warns of its own loopback connection, which says nothing to a reader.
             extra_arguments=["--IPKernelApp.log_level=ERROR"],
         )
     except PapermillExecutionError as error:
-        raise ReportFailed(source.stem, f"{error.ename}: {error.evalue}", notebook) from None
-    page = notebook.with_suffix(".html")
-    _write_private(page, to_html(notebook))
-    return Result(notebook, page)
+        return without_secrets(error.ename), without_secrets(error.evalue)
+    except (DeadKernelError, CellTimeoutError) as error:
+        return type(error).__name__, "the report's process ended, or did not answer any more."
+    return None
 
 
-def _find(name: str) -> Path:
-    own = {path.stem: path for path in (places.notebooks() / "reports").glob("*.ipynb")}
-    if name in own:
-        return own[name]
-    path = Path(name)
-    if path.suffix == ".ipynb" and path.is_file():
-        return path.resolve()
-    raise ReportError(
-        f"report {name!r}: there is none. Use {', '.join(sorted(own))}, or the path of a notebook."
-    )
+def _without_secrets(path: Path) -> Any:
+    """The executed notebook, with the secrets masked that a cell may have shown."""
+    import nbformat
+
+    # Empty: the process died before it had anything to save.
+    text = path.read_text(encoding="utf-8") or nbformat.v4.writes(nbformat.v4.new_notebook())  # type: ignore[no-untyped-call]
+    clean = without_secrets(text)
+    if clean != text:
+        with private(path) as file:
+            file.write(clean.encode())
+    return nbformat.reads(clean, as_version=4)  # type: ignore[no-untyped-call]
 
 
-def _reserve(folder: Path, stem: str, values: Mapping[str, str]) -> Path:
-    """A new file in ``folder`` for this run; made now, so that no other run takes the name."""
-    # Of a file, its own name: its folders say nothing about the report.
-    named = (Path(value).stem if os.path.isabs(value) else value for value in values.values())
-    words = [stem, *(re.sub(r"[^\w.-]+", "_", name)[:40] for name in named if name)]
-    base = "-".join(words)[:120].lstrip(".")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for number in range(1, 10_000):
-            path = folder / f"{base}{f'-{number}' if number > 1 else ''}.ipynb"
-            try:
-                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-            except FileExistsError:
-                continue
-            return path
-    except OSError as error:
-        raise ReportError(f"out: {folder} cannot be written: {error.strerror}.") from None
-    raise ReportError(f"out: {folder} is full of reports of this name. Choose another folder.")
-
-
-def _write_private(path: Path, text: str) -> None:
-    descriptor = os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-
-
-def to_html(notebook: Path) -> str:
-    """A notebook's outputs and prose as one page that needs nothing else: no code, no network."""
-    with needs("reports"):
-        import nbformat
-        from nbconvert.exporters import HTMLExporter
-    exporter: Any = HTMLExporter(  # type: ignore[no-untyped-call]
-        template_name="basic", exclude_input=True, exclude_output_prompt=True
-    )
-    executed: Any = nbformat.read(str(notebook), as_version=4)  # type: ignore[no-untyped-call]
-    body, _ = exporter.from_notebook_node(executed)
-    title = re.search(r"<h1[^>]*>(.*?)(?:<a |</h1>)", body, re.DOTALL)
-    text = html.escape(html.unescape(re.sub(r"<[^>]+>", "", title.group(1)))) if title else ""
-    return _PAGE.replace("{title}", text or notebook.stem).replace("{body}", body)
-
-
-_PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
-:root { color-scheme: light dark; }
-body { font: 1rem/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
-.output_subarea { overflow-x: auto; margin: .8rem 0; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { padding: .3rem .8rem; border-bottom: 1px solid color-mix(in srgb, currentColor 25%, transparent); text-align: right; }
-th[scope=row], td:first-child, th:first-child { text-align: left; }
-caption { text-align: left; padding: .3rem 0; }
-img { max-width: 100%; height: auto; background: #fff; }
-.anchor-link { display: none; }
-@media print { body { margin: 0; max-width: none; } figure, table, img { break-inside: avoid; } }
-</style>
-</head>
-<body>
-<main>
-{body}
-</main>
-</body>
-</html>
-"""  # noqa: E501
+def _summary(notebook: Any) -> str:
+    for cell in notebook.cells:
+        if _SUMMARY in cell.metadata.get("tags", []):
+            for output in cell.get("outputs", []):
+                data = output.get("data", {})
+                words = data.get("text/markdown", data.get("text/plain", ""))
+                return " ".join(re.sub(r"[*`]", "", words).split())
+    return ""

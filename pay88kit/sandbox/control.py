@@ -362,7 +362,7 @@ def _data(content: Any) -> Reply:
 
 def _fields(ask: Ask) -> Mapping[str, Any]:
     try:
-        fields = ask.json() if ask.body.strip() else {}
+        fields = ask.json() if ask.body else {}
     except ValueError:
         fields = None
     if not isinstance(fields, Mapping):

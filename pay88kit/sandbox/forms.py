@@ -134,10 +134,15 @@ def _object(body: Any) -> Mapping[str, Any]:
 def _text(fields: Mapping[str, Any], name: str, where: str = "") -> str:
     value = fields.get(name)
     if not isinstance(value, str) or not value or value.isspace():
-        raise Fault(400, f"{where}{name}: required; send it as text that is not empty.")
+        raise Fault(400, f"{where}{name}: {_missing(value)}send it as text that is not empty.")
     if not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value):
         raise Fault(400, f"{where}{name}: half a character; send valid Unicode text.")
     return value
+
+
+def _missing(value: Any) -> str:
+    # Who did send the field would look for it in vain.
+    return "required; " if value is None else ""
 
 
 def _one_of(fields: Mapping[str, Any], name: str, allowed: Any) -> str:
@@ -150,7 +155,7 @@ def _one_of(fields: Mapping[str, Any], name: str, allowed: Any) -> str:
 def _amount(fields: Mapping[str, Any]) -> Decimal:
     value = fields.get("amount")
     if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
-        raise Fault(400, "amount: required; send it as a number, not as text.")
+        raise Fault(400, f"amount: {_missing(value)}send it as a number, not as text.")
     amount = Decimal(value)
     if not 0 < amount < BEYOND:
         raise Fault(400, "amount: out of range; send a number above zero with at most 16 digits.")

@@ -1,4 +1,7 @@
-"""``make bench``: ratios, measured side by side in one run. It reports; it never fails a build."""
+"""``make bench``: ratios, measured side by side in one run. It reports; it never fails a build.
+
+``python -m tests.bench guide frames`` measures those two parts only.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
-from tests.bench import charges, clients, inbox, peers
+from tests.bench import charges, clients, frames, guide, inbox, peers, reconcile, reports
 from tests.bench.measure import ROUNDS, Row, as_table, say, side_by_side
 
 KIT = "from pay88kit import Pay88"
@@ -64,6 +67,7 @@ def main() -> None:
         "calls": clients.calls,
         "tokens": clients.tokens,
         "books": clients.books,
+        "frames": frames.lines,
         "charges beside the peers": lambda: charges.beside(others),
         "cold starts": lambda: charges.cold_start(others),
         "charges as the sandbox fills": charges.as_it_fills,
@@ -71,9 +75,14 @@ def main() -> None:
         "charges in process": charges.in_process,
         "inbox": inbox.speed,
         "inbox, killed": inbox.reliability,
+        "reconciliation": reconcile.speed,
+        "reports": reports.speed,
+        "guide": guide.speed,
     }
     rows: list[Row] = []
     for name, part in parts.items():
+        if sys.argv[1:] and name not in sys.argv[1:]:
+            continue
         say(f"bench: {name} …")
         try:
             rows += part()

@@ -5,7 +5,10 @@ The tests' fixtures and ``tests/tools/take_screenshot.py`` share it.
 
 from __future__ import annotations
 
+import os
 import secrets
+import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -220,12 +223,57 @@ def jupyterlab(folder: Path) -> Iterator[tuple[str, str]]:
         wait_for(f"{url}/api", server, log)
         yield url, token
     finally:
-        server.terminate()
-        try:
-            server.wait(20)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
+        stop(server)
+
+
+@contextmanager
+def fresh_clone(folder: Path) -> Iterator[tuple[str, str]]:
+    """``make lab`` in a clone where nobody has worked yet, with empty caches and an empty home.
+
+    Yields address and token as soon as JupyterLab answers.
+    """
+    token, port = secrets.token_hex(16), free_port()
+    env = empty_home(folder / "home")
+    env.pop("MPLCONFIGDIR")
+    clone = folder / "pay88kit"
+    copy_sources(clone)
+    arguments = f"--no-browser --LabApp.expose_app_in_browser=True --IdentityProvider.token={token}"
+    log = folder / "make.log"
+    with log.open("wb") as output:
+        server = subprocess.Popen(
+            ["make", "lab", f"PORT={port}", f"LAB_ARGS={arguments}"],
+            cwd=clone, env=env, stdout=output, stderr=output, start_new_session=True,
+        )  # fmt: skip
+    url = f"http://127.0.0.1:{port}"
+    try:
+        wait_for(f"{url}/api", server, log, 240)
+        yield url, token
+    finally:
+        # make, the lab and its kernels.
+        os.killpg(server.pid, signal.SIGTERM)
+        stop(server)
+
+
+def copy_sources(clone: Path) -> None:
+    """What a clone of this checkout holds: the files that git knows or would add."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    for name in filter(None, listed.stdout.split("\0")):
+        if (ROOT / name).is_file():
+            (clone / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, clone / name)
+
+
+def stop(server: subprocess.Popen[bytes]) -> None:
+    """End a server; the hard way when it does not go."""
+    server.terminate()
+    try:
+        server.wait(20)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()
 
 
 def free_port() -> int:
@@ -234,9 +282,9 @@ def free_port() -> int:
         return listener.getsockname()[1]
 
 
-def wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
+def wait_for(url: str, server: subprocess.Popen[bytes], log: Path, seconds: float = 60) -> None:
     """Return when the server answers."""
-    until = time.monotonic() + 60
+    until = time.monotonic() + seconds
     while time.monotonic() < until and server.poll() is None:
         try:
             with urlopen(url, timeout=5):  # noqa: S310 - the address is the test's own

@@ -66,6 +66,21 @@ def test_the_form_is_filled_and_sent_from_the_keyboard(lab: Lab) -> None:
     assert [output["output_type"] for output in outputs] == ["execute_result"]
 
 
+def test_the_arrow_keys_choose_in_a_list_and_still_move_between_cells(lab: Lab) -> None:
+    box = console(lab)
+    method = box.get_by_label("method_code")
+    for chosen in ("OXXO", "SPEI"):
+        method.press("ArrowDown")
+        # The form follows, and the keyboard stays where it is.
+        expect(box.get_by_label("currency")).to_contain_text("MXN")
+        expect(method).to_have_value(chosen)
+        expect(method).to_be_focused()
+    lab.page.evaluate("() => { window.notebook.content.activeCellIndex = 0; }")
+    lab.page.evaluate("() => window.notebook.content.node.querySelector('.jp-Cell').focus()")
+    lab.page.keyboard.press("ArrowDown")
+    assert lab.page.evaluate("() => window.notebook.content.activeCellIndex") == 1
+
+
 def test_each_copy_button_copies_its_program(lab: Lab) -> None:
     box = console(lab)
     lab.page.context.grant_permissions(["clipboard-read", "clipboard-write"])

@@ -56,15 +56,17 @@ def main() -> None:
     """Run those named, or all."""
     given = [Path(argument).resolve() for argument in sys.argv[1:]]
     paths = given or sorted((ROOT / "notebooks").rglob("*.ipynb"))
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
-        env = empty_home(Path(home))
-        warm_matplotlib(env)
-        os.environ.clear()
-        os.environ.update(env)
-        for path in paths:
-            if ".ipynb_checkpoints" not in path.parts:
-                run(path)
-                print(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path, flush=True)
+    for path in paths:
+        if ".ipynb_checkpoints" in path.parts:
+            continue
+        # One lesson's evidence for the checklist must not show in the next one.
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
+            env = empty_home(Path(home))
+            warm_matplotlib(env)
+            os.environ.clear()
+            os.environ.update(env)
+            run(path)
+        print(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Take the README's picture of the guide: ``python tests/tools/take_screenshot.py [folder]``.
+"""Take the README's pictures: ``python tests/tools/take_screenshot.py [folder]``.
 
-Runs the first lesson in a real JupyterLab, in Chromium, and writes ``docs/images/guide.png``.
-With a folder, it also writes there what a person who changes the guide wants to look at: every
-notebook from top to bottom, and a checkout page on a desktop and on a phone.
+Walks a learner's way (``tests/browser/learner.py``) in a real JupyterLab, in Chromium, and writes
+``docs/images/``. With a folder, it also writes there what a person who changes the guide wants to
+look at: every notebook from top to bottom, and a checkout page on a desktop and on a phone.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "browser"))
+import learner  # noqa: E402
 from driver import PHONE, WIDE, Lab, chromium, jupyterlab  # noqa: E402
 from playwright.sync_api import Browser, expect  # noqa: E402
 
-PICTURE = ROOT / "docs" / "images" / "guide.png"
+IMAGES = ROOT / "docs" / "images"
 FIRST = "00_start_here.ipynb"
 # High enough for the picture of a payment's life.
 WINDOW = {"width": 1280, "height": 940}
@@ -36,6 +37,35 @@ def to_top(lab: Lab) -> None:
     expect(lab.panel.locator("h1")).to_be_in_viewport()
     for picture in lab.panel.locator("img").all():
         picture.evaluate("img => img.decode()")
+
+
+def walk(lab: Lab) -> None:
+    """The learner's way, with a picture where the README shows one."""
+    lab.open(FIRST)
+    lab.run_all()
+    to_top(lab)
+    take(lab, "guide")
+    lab.close()
+    learner.pays(lab)
+    learner.solves(lab)
+    # From the exercise's text on.
+    learner.cell(lab, learner.index_of(lab, 'your_turn("00.1").check') - 1)
+    take(lab, "exercise")
+    learner.sees_the_board(lab)
+    learner.cell(lab, learner.index_of(lab, "checklist()"))
+    take(lab, "checklist")
+    lab.close()
+    learner.explores(lab).scroll_into_view_if_needed()
+    take(lab, "explore")
+    lab.close()
+
+
+def take(lab: Lab, name: str) -> None:
+    """A picture of the window."""
+    lab.page.mouse.move(0, 0)
+    path = IMAGES / f"{name}.png"
+    lab.page.screenshot(path=path)
+    print(path.relative_to(ROOT))
 
 
 def take_all(lab: Lab, browser: Browser, folder: Path) -> None:
@@ -74,13 +104,8 @@ def main() -> None:
     with temporary as home, chromium() as browser, jupyterlab(Path(home)) as (url, token):
         lab = Lab(browser.new_context(viewport=WINDOW).new_page(), url, token)
         lab.start()
-        lab.open(FIRST)
-        lab.run_all()
-        to_top(lab)
-        PICTURE.parent.mkdir(parents=True, exist_ok=True)
-        lab.page.screenshot(path=PICTURE)
-        print(PICTURE.relative_to(ROOT))
-        lab.close()
+        IMAGES.mkdir(parents=True, exist_ok=True)
+        walk(lab)
         if sys.argv[1:]:
             folder = Path(sys.argv[1])
             folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Write the section "Your turn" of each lesson from its exercises.
+"""Write the section "Your turn" of each page from its exercises.
 
     python tests/tools/write_exercises.py [notebook …]
 
@@ -15,6 +15,7 @@ from typing import Any
 
 import nbformat
 
+from pay88kit.guide.catalogue import PAGES
 from pay88kit.guide.exercises.exercise import Exercise
 from pay88kit.guide.exercises.turn import TRIES, lesson_exercises
 
@@ -22,6 +23,12 @@ NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 HEADING = "## Your turn"
 IMPORT = "from pay88kit.guide import your_turn"
 CHECK = re.compile(r"^your_turn\(\"(?P<id>[0-9]{2}\.[0-9]+)\"\)\.check\(", re.MULTILINE)
+
+
+def number_of(path: Path) -> str:
+    """Under which number a page's exercises stand: its place in the guide, so ``explore`` has 10;
+    empty for another notebook."""
+    return next((page.place for page in PAGES if page.name == path.stem), "")
 
 
 def section(exercises: tuple[Exercise, ...]) -> list[tuple[str, str]]:
@@ -60,7 +67,7 @@ def place(cells: list[Any]) -> slice:
 
 def write(path: Path) -> bool:
     """Bring the section of a notebook up to date; returns whether anything changed."""
-    exercises = lesson_exercises(path.stem[:2])
+    exercises = lesson_exercises(number_of(path))
     if not exercises:
         return False
     notebook: Any = nbformat.read(path, as_version=4)

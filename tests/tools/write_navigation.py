@@ -60,7 +60,7 @@ def map_table() -> str:
                 f"[{page.label}]({page.file})",
                 page.step,
                 ", ".join(map(str, page.items)) or "–",
-                str(page.minutes or "–"),
+                str(page.minutes or "as you like"),
             )
             for page in PAGES
             if page is not START

@@ -33,7 +33,8 @@ class Exercise:
         needs: what of the lesson the check uses, such as ``("client",)``; passed after the answer.
         starter: the code that the learner completes; ``...`` stands where the answer goes.
         solution: the same code, completed.
-        wrong: completed wrongly, at least twice; only the tests use it.
+        wrong: completed wrongly, at least twice, each with a mistake of its own; only the tests
+            use it.
         hints: from a nudge to nearly the answer.
         why: why it matters, in a sentence that is worth remembering.
         check: takes the answer and what it needs. Returns what it saw, as a sentence, when the
@@ -78,19 +79,36 @@ class NeedsLocal(Exception):
     """The check uses what only the local sandbox has: its ledger, its clock, its faults."""
 
 
-def of_type(value: object, kind: type[T], expected: str) -> T:
-    """The answer, when it is of this type at all.
+WHOLE = "Keep the whole answer of the call: a part of it, or a text of your own, proves nothing."
+NOTHING = "Nothing came back: a function without return gives None."
+
+
+def of_type(
+    value: object, kind: type[T], expected: str, why: str | None = None, *, secret: bool = False
+) -> T:
+    """The answer, when it is of this type at all. A ``secret`` one is not shown when it is not.
 
     Raises:
         NotYet: it is not.
     """
+    if value is None:
+        raise NotYet("None", expected, NOTHING)
     if not isinstance(value, kind):
-        raise NotYet(f"{shown(value)}, of type {type(value).__name__}", expected)
+        named = f"type {type(value).__name__}"
+        seen = "a value" if secret else f"{shown(value)},"
+        raise NotYet(f"{seen} of {named}", expected, why)
     return value
 
 
-def compare(predicted: Mapping[str, object], seen: Mapping[str, object], expected: str) -> str:
+def compare(
+    predicted: Mapping[str, object],
+    seen: Mapping[str, object],
+    expected: str,
+    why: Mapping[str, str] | None = None,
+) -> str:
     """Judge a prediction by what really happened; returns that as a sentence.
+
+    ``why`` has the reason of each thing that may be predicted wrongly.
 
     Raises:
         NotYet: something happened that was not predicted.
@@ -98,8 +116,16 @@ def compare(predicted: Mapping[str, object], seen: Mapping[str, object], expecte
     missed = [name for name in seen if not _same(predicted[name], seen[name])]
     if missed:
         told = (f"{n}: {shown(seen[n])}, you predicted {shown(predicted[n])}" for n in missed)
-        raise NotYet("; ".join(told), expected)
+        reasons = (_nearly(predicted[n], seen[n]) or (why or {}).get(n, "") for n in missed)
+        said = dict.fromkeys(filter(None, reasons))
+        raise NotYet("; ".join(told), expected, " ".join(said) or None)
     return "; ".join(f"{name}: {shown(value)}" for name, value in seen.items())
+
+
+def _nearly(guess: object, seen: object) -> str:
+    # Another type or other capitals: the learner knows it, and has only written it otherwise.
+    alike = type(guess) is not bool and str(guess).strip().lower() == str(seen).lower()
+    return "Nearly: capitals count, and a number is no text." if alike else ""
 
 
 def _same(guess: Any, seen: Any) -> bool:

@@ -3,13 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import Decimal
 
 from pay88kit.client import Pay88
-from pay88kit.guide.exercises.exercise import Exercise, Kind, NotYet, compare, of_type, shown
-from pay88kit.guide.exercises.world import local, pending_order, transaction
+from pay88kit.guide.exercises.exercise import (
+    NOTHING,
+    WHOLE,
+    Exercise,
+    Kind,
+    NotYet,
+    compare,
+    of_type,
+    shown,
+)
+from pay88kit.guide.exercises.world import as_asked, local, pending_order, so_far, transaction
 from pay88kit.inbox import Inbox, Received
 from pay88kit.models.answers import Charge
+
+_ABOUT_STATUSES = {
+    "charged": "Accepted is not paid: nobody has decided yet.",
+    "paid": "88Pay documents three statuses: PENDING, COMPLETED and REJECTED.",
+    "declined": "Declined is final: no customer will pay this transaction any more.",
+}
+_ABOUT_FIELDS = {
+    "description": "The description tells two orders of one customer apart.",
+    "amount": "Amounts are in pesos, not in cents. A wrong zero is real money.",
+    "customer_id": "It is the same customer. With another id you would ask somebody else to pay.",
+    "notification_url": "88Pay tells that address how the payment ended, not your inbox.",
+}
 
 
 def _statuses(answer: tuple[object, object, object], client: Pay88, inbox: Inbox) -> str:
@@ -20,22 +40,25 @@ def _statuses(answer: tuple[object, object, object], client: Pay88, inbox: Inbox
         "paid": sandbox.complete(first)["status"],
         "declined": sandbox.reject(second)["status"],
     }
-    return compare(dict(zip(seen, answer, strict=True)), seen, "the status that 88Pay has")
+    guesses = dict(zip(seen, answer, strict=True))
+    return compare(guesses, seen, "the status that 88Pay has", _ABOUT_STATUSES)
 
 
-def _second_charge(answer: object, client: Pay88) -> str:
+def _second_charge(answer: object, client: Pay88, inbox: Inbox) -> str:
     local(client)
-    charge = of_type(answer, Charge, "the answer of client.charge(…)")
-    found = transaction(client, charge.reference)
-    if found is None:
-        raise NotYet(f"88Pay has no transaction {charge.reference}", "a charge that was sent")
-    if Decimal(found["amount"]) != 25_000:
-        raise NotYet(
-            f"amount is {found['amount']}",
-            "amount is 25000.00",
-            "Amounts are in pesos, not in cents. A wrong zero is real money.",
-        )
-    return f"88Pay has {charge.reference}: {found['amount']} {found['currency']}"
+    charge = of_type(answer, Charge, "the answer of client.charge(…)", WHOLE)
+    wanted = {
+        "description": "Order 1002",
+        "amount": 25_000,
+        "customer_id": "customer-7",
+        "method_code": "PSE",
+        "currency": "COP",
+        "country": "COL",
+        "notification_url": inbox.url,
+    }
+    as_asked(client, charge.reference, wanted, _ABOUT_FIELDS)
+    again = so_far(client, "charges for Order 1002", description="Order 1002")
+    return f"88Pay has {charge.reference}: 25,000 COP for Order 1002{again}"
 
 
 def _what_happened(answer: Callable[[Received], object], client: Pay88, inbox: Inbox) -> str:
@@ -45,10 +68,27 @@ def _what_happened(answer: Callable[[Received], object], client: Pay88, inbox: I
         reference = pending_order(client, inbox.url).reference
         decide(reference)
         said = answer(inbox.wait(reference=reference)[0])
-        if said != (reference, status):
-            raise NotYet(shown(said), f"{(reference, status)}, reference and status")
+        if not isinstance(said, (tuple, list)) or tuple(said) != (reference, status):
+            raise NotYet(
+                f"{shown(said)} for {reference}, which is {status}",
+                "its reference and its status, in this order",
+                _not_both(said, reference, status),
+            )
         told.append(f"{reference} is {status}")
     return ", ".join(told)
+
+
+def _not_both(said: object, reference: str, status: str) -> str:
+    """What is wrong with an answer that does not have both."""
+    if said is None:
+        return NOTHING
+    if not isinstance(said, (tuple, list)) or len(said) != 2:
+        return "Return two values with a comma between them: one without the other is not enough."
+    if tuple(said) == (status, reference):
+        return "Both are there, in the other order. Whoever calls the function relies on it."
+    if said[1] != status:
+        return "Not every payment ends the same way: read the status from this notification."
+    return "This is not the reference of this transaction: read it from this notification."
 
 
 EXERCISES = (
@@ -69,12 +109,14 @@ EXERCISES = (
             'charged = "COMPLETED"\npaid = "COMPLETED"\ndeclined = "REJECTED"',
             'charged = "PENDING"\npaid = "PAID"\ndeclined = "REJECTED"',
             'charged = "PENDING"\npaid = "COMPLETED"\ndeclined = "PENDING"',
+            'charged = "pending"\npaid = "completed"\ndeclined = "rejected"',
+            'charged = "PENDING"\npaid = "COMPLETED"\ndeclined = "DECLINED"',
         ),
         hints=(
             "The picture at the top of this page has all three words.",
             "The charge is PENDING. The customer's decision makes it COMPLETED or REJECTED.",
         ),
-        why="A charge that was accepted is not paid. Deliver when the status is COMPLETED.",
+        why="A charge that was accepted is not paid. Wait for its status.",
         check=_statuses,
     ),
     Exercise(
@@ -86,7 +128,7 @@ EXERCISES = (
             "The other fields stay as they were."
         ),
         answer="second",
-        needs=("client",),
+        needs=("client", "inbox"),
         starter="second = ...",
         solution=(
             "second = client.charge(\n"
@@ -104,6 +146,13 @@ EXERCISES = (
             'second = client.charge(\n    method_code="PSE",\n    amount=2_500_000,\n'
             '    currency="COP",\n    country="COL",\n    description="Order 1002",\n'
             '    customer_id="customer-7",\n    notification_url=inbox.url,\n)',
+            'second = client.charge(\n    method_code="PSE",\n    amount=25_000,\n'
+            '    currency="COP",\n    country="COL",\n    description="Order 1002",\n'
+            '    customer_id="customer-8",\n    notification_url=inbox.url,\n)',
+            'second = client.charge(\n    method_code="PSE",\n    amount=25_000,\n'
+            '    currency="COP",\n    country="COL",\n    description="Order 1002",\n'
+            '    customer_id="customer-7",\n'
+            '    notification_url="https://shop.example/webhooks/88pay",\n)',
             'second = {"amount": 25_000}',
         ),
         hints=(
@@ -130,6 +179,8 @@ EXERCISES = (
             "def what_happened(event):\n    return charge.reference, event.status",
             'def what_happened(event):\n    return event.reference, "COMPLETED"',
             "def what_happened(event):\n    return event.status",
+            "def what_happened(event):\n    return event.status, event.reference",
+            "def what_happened(event):\n    print(event.reference, event.status)",
         ),
         hints=(
             "A notification has the same reference as its charge. Both are read with a dot.",

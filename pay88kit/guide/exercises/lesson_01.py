@@ -8,15 +8,45 @@ from pay88kit.config import Config
 from pay88kit.errors import ConfigError
 from pay88kit.guide.exercises.exercise import Exercise, Kind, NotYet, compare, of_type, shown
 
+_ABOUT_REFUSALS = {
+    "this_machine": "Nothing leaves this machine, so nobody can read the key on its way.",
+    "live_key": "A live key belongs to production, and this configuration is the sandbox's.",
+    "field": "The error names the value that has to change, at the beginning of its text.",
+}
+# This many characters of a key in a row give more away than the kit's short form does.
+_GIVEN_AWAY = 6
+_PART = "Every character that is known makes the rest easier to find."
 
-def _sandbox_config(answer: object) -> str:
-    config = of_type(answer, Config, "a configuration: Config(…)")
-    for name, wanted in (("environment", "sandbox"), ("merchant_id", "MCH-MEX-TEST-88")):
-        given = getattr(config, name)
-        if given != wanted:
-            raise NotYet(f"{name} is {shown(given)}", f"{name} is {wanted!r}")
-    if config.api_key is None:
-        raise NotYet("api_key is missing", "the invented key of this lesson as api_key")
+
+def _sandbox_config(answer: object, lesson: Config) -> str:
+    config = of_type(
+        answer, Config, "a configuration", "Config(…) makes one; it takes each value by its name."
+    )
+    if config.environment != "sandbox":
+        raise NotYet(
+            f"environment is {shown(config.environment)}",
+            "the one that the task names",
+            "The local sandbox is inside the kit. 88Pay's own sandbox is another environment.",
+        )
+    if config.base_url != lesson.base_url:
+        raise NotYet(
+            f"base_url is {shown(config.base_url)}",
+            "the address of the sandbox, which comes by itself",
+            "The environment brings its address. Another one sends the key to another machine.",
+        )
+    if config.merchant_id != "MCH-MEX-TEST-88":
+        raise NotYet(
+            f"merchant_id is {shown(config.merchant_id)}",
+            "the one that the task names",
+            "Key and merchant id belong together: they say which merchant calls.",
+        )
+    if config.api_key is None or config.api_key != lesson.api_key:
+        missing = config.api_key is None
+        raise NotYet(
+            "api_key is missing" if missing else "api_key is another one",
+            "the invented key of this lesson",
+            "Without a key 88Pay does not know who calls. Hand it over by its name, api_key.",
+        )
     return f"a configuration for {config.base_url} and the merchant {config.merchant_id}"
 
 
@@ -36,22 +66,42 @@ def _refusals(answer: tuple[object, object, object]) -> str:
             seen[name] = "refused"
             seen["field"] = str(error).partition(":")[0]
     guesses = {"this_machine": this_machine, "live_key": live_key, "field": field}
-    return compare(guesses, seen, "what the kit did with the two configurations")
+    expected = "what the kit did with the two configurations"
+    return compare(guesses, seen, expected, _ABOUT_REFUSALS)
 
 
 def _log_line(answer: Callable[[Config], object], config: Config) -> str:
-    line = of_type(answer(config), str, "the function returns a text")
-    if config.api_key and str(config.api_key) in line:
-        # The line is not shown: it carries the key.
-        raise NotYet("the whole key is in the line", "the key is hidden or left out")
-    if str(config.merchant_id) not in line:
-        raise NotYet(
-            shown(line),
-            f"the line names the merchant, {config.merchant_id}",
-            "A log that does not say for whom the program runs helps nobody. "
-            "The merchant id is no secret.",
-        )
-    return shown(line)
+    # Another merchant too: a line that is right for one only is not written from `config`.
+    other_key = "sk_" + "test_" + "fedcba0987654321" * 2
+    for each in (config, config.replace(merchant_id="MCH-MEX-TEST-88", api_key=other_key)):
+        line = of_type(answer(each), str, "the function returns a text", secret=True)
+        leaked = _leaked(str(each.api_key), line)
+        if leaked:
+            # The line is not shown: it carries the key, or much of it.
+            raise NotYet(
+                f"{leaked} characters of the key, one after the other, are in the line",
+                "the key is hidden or left out",
+                _PART if leaked < len(str(each.api_key)) else None,
+            )
+        if str(each.merchant_id) not in line:
+            raise NotYet(
+                f"{shown(line)} for {each.merchant_id}",
+                "the line names the merchant of its configuration",
+                "A log that does not say for whom the program runs helps nobody. "
+                "The merchant id is no secret.",
+            )
+    return shown(answer(config))
+
+
+def _leaked(key: str, line: str) -> int:
+    """How many characters of the key stand in the line in a row; 0 when few enough do."""
+    # How every key begins is no secret.
+    start = key.rfind("_") + 1
+    for length in range(len(key), _GIVEN_AWAY - 1, -1):
+        for first in range(len(key) - length + 1):
+            if first + length - start >= _GIVEN_AWAY and key[first : first + length] in line:
+                return length
+    return 0
 
 
 EXERCISES = (
@@ -64,6 +114,7 @@ EXERCISES = (
             "`MCH-MEX-TEST-88`."
         ),
         answer="mexico",
+        needs=("config",),
         starter="mexico = ...",
         solution=(
             "mexico = Config(\n"
@@ -73,6 +124,11 @@ EXERCISES = (
         wrong=(
             'mexico = Config(environment="local")',
             'mexico = Config(environment="sandbox", api_key=invented, merchant_id="MCH-COL-1")',
+            'mexico = Config(environment="sandbox", merchant_id="MCH-MEX-TEST-88")',
+            'mexico = Config(\n    environment="sandbox", base_url="https://api.88pay.io",\n'
+            '    api_key=invented, merchant_id="MCH-MEX-TEST-88"\n)',
+            'mexico = Config(\n    environment="sandbox", api_key="sk_" + "test_" + "0" * 32,\n'
+            '    merchant_id="MCH-MEX-TEST-88"\n)',
             'mexico = "sandbox"',
         ),
         hints=(
@@ -117,8 +173,9 @@ EXERCISES = (
             "```python\n"
             'f"Started with {config.api_key} for {config.merchant_id}"\n'
             "```\n\n"
-            "Inside a text, a key is an ordinary text: the whole key is in the log. Write the "
-            "function so that the line still names the merchant and no longer gives the key away."
+            "Inside an f-string, a key is an ordinary string: the whole key is in the log. Write "
+            "the function so that the line still names the merchant and no longer gives the key "
+            "away."
         ),
         answer="log_line",
         needs=("config",),
@@ -131,6 +188,11 @@ EXERCISES = (
             "def log_line(config):\n"
             '    return f"Started with {config.api_key} for {config.merchant_id}"',
             'def log_line(config):\n    return "Started"',
+            "def log_line(config):\n"
+            '    return f"Started with {config.api_key[:20]}… for {config.merchant_id}"',
+            'def log_line(config):\n    return "Started for MCH-COL-TEST-12345"',
+            "def log_line(config):\n"
+            '    print(f"Started with {config.api_key!r} for {config.merchant_id}")',
             "def log_line(config):\n"
             '    return "Started with " + config.key + " for " + config.merchant_id',
         ),

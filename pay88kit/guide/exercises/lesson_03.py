@@ -2,31 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 
 from pay88kit.client import Pay88
-from pay88kit.guide.exercises.exercise import Exercise, Kind, NotYet, compare, of_type, shown
-from pay88kit.guide.exercises.world import local, pending_order, transaction
+from pay88kit.guide.exercises.exercise import (
+    NOTHING,
+    WHOLE,
+    Exercise,
+    Kind,
+    NotYet,
+    compare,
+    of_type,
+    shown,
+)
+from pay88kit.guide.exercises.world import as_asked, local, pending_order, so_far
 from pay88kit.inbox import Inbox
 from pay88kit.models.answers import Charge
 
+_ABOUT_FIELDS = {
+    "method_code": "The method decides where the customer pays, and in which way.",
+    "amount": "The order's amount has to be replaced, in pesos and not in cents.",
+}
+_ABOUT_FINAL = {
+    "declined_is": "88Pay documents three statuses: PENDING, COMPLETED and REJECTED.",
+    "unpaid_is": "There is no status EXPIRED, and PENDING ends with the time for paying.",
+    "column": "`state` is what became of your request, and both were accepted. `status` is what "
+    "became of the payment.",
+}
+_ABOUT_TYPES = {
+    "NoneType": NOTHING,
+    "str": "Text is joined, not summed: it is no amount to charge.",
+    "float": "A float cannot hold every cent.",
+}
+_NOT_ALL = "A cart has any number of prices: two, three, or none."
+_INEXACT = "On its way the sum was a float or lost its cents. A Decimal keeps what it was made of."
 
-def _nequi(answer: object, client: Pay88) -> str:
+
+def _nequi(answer: object, client: Pay88, order: Mapping[str, object]) -> str:
     local(client)
-    charge = of_type(answer, Charge, "the answer of client.charge(…)")
-    found = transaction(client, charge.reference)
-    if found is None:
-        raise NotYet(f"88Pay has no transaction {charge.reference}", "a charge that was sent")
-    if found["method_code"] != "NEQUI":
-        raise NotYet(f"method_code is {found['method_code']}", "method_code is NEQUI")
-    if Decimal(found["amount"]) != 80_000:
-        raise NotYet(
-            f"amount is {found['amount']}",
-            "amount is 80000.00",
-            "Amounts are in pesos, not in cents. A wrong zero is real money.",
-        )
-    return f"88Pay has {charge.reference}: NEQUI, {found['amount']} {found['currency']}"
+    charge = of_type(answer, Charge, "the answer of client.charge(…)", WHOLE)
+    wanted = {"method_code": "NEQUI", **order, "amount": 80_000}
+    as_asked(client, charge.reference, wanted, _ABOUT_FIELDS)
+    again = so_far(client, "such charges", method_code="NEQUI", amount="80000.00")
+    return f"88Pay has {charge.reference}: NEQUI, 80,000 COP{again}"
 
 
 def _final_statuses(answer: tuple[object, object, object], client: Pay88, inbox: Inbox) -> str:
@@ -44,7 +63,7 @@ def _final_statuses(answer: tuple[object, object, object], client: Pay88, inbox:
         "column": "status",
     }
     guesses = dict(zip(seen, answer, strict=True))
-    return compare(guesses, seen, "what the books say after both notifications")
+    return compare(guesses, seen, "what the books say after both notifications", _ABOUT_FINAL)
 
 
 def _total(answer: Callable[[list[str]], object]) -> str:
@@ -57,14 +76,14 @@ def _total(answer: Callable[[list[str]], object]) -> str:
     ):
         result = answer(list(prices))
         told = f"the total of {prices} is {shown(result)}"
+        kind = type(result).__name__
         if isinstance(result, bool) or not isinstance(result, (int, Decimal)):
             raise NotYet(
-                f"{told}, of type {type(result).__name__}",
-                f"Decimal('{right}'), an exact number",
-                "Text is joined, not summed, and a float cannot hold every cent.",
+                f"{told}, of type {kind}", "an exact number, the sum", _ABOUT_TYPES.get(kind)
             )
         if result != right:
-            raise NotYet(told, f"Decimal('{right}')")
+            why = _INEXACT if len(prices) == 2 or abs(result - right) < 1 else _NOT_ALL
+            raise NotYet(told, f"{right}", why)
         seen.append(str(result))
     return f"exact totals: {', '.join(seen)}"
 
@@ -80,7 +99,7 @@ EXERCISES = (
             "field more."
         ),
         answer="nequi",
-        needs=("client",),
+        needs=("client", "order"),
         starter="nequi = ...",
         solution=(
             "nequi = client.charge(\n"
@@ -94,11 +113,21 @@ EXERCISES = (
             "nequi = client.charge(\n"
             '    method_code="NEQUI", return_url="https://shop.example/thanks", **order\n'
             ")",
+            "nequi = client.charge(\n"
+            '    method_code="NEQUI",\n'
+            '    return_url="https://shop.example/thanks",\n'
+            '    **(order | {"amount": 80_000, "description": "NEQUI"}),\n'
+            ")",
+            "nequi = client.charge(\n"
+            '    method_code="NEQUI",\n'
+            '    return_url="https://shop.example/thanks",\n'
+            '    **(order | {"amount": 800}),\n'
+            ")",
             'nequi = order | {"method_code": "NEQUI", "amount": 80_000}',
         ),
         hints=(
             "The charge with CARDS in this lesson has the same form.",
-            'Change the amount with order | {"amount": 80_000}. The field more is return_url.',
+            'Change the amount with order | {"amount": 80_000}. It also needs return_url.',
         ),
         why="The method decides which fields 88Pay needs; the rest of a charge stays the same.",
         check=_nequi,
@@ -120,6 +149,8 @@ EXERCISES = (
             'declined_is = "REJECTED"\nunpaid_is = "EXPIRED"\ncolumn = "status"',
             'declined_is = "REJECTED"\nunpaid_is = "REJECTED"\ncolumn = "state"',
             'declined_is, unpaid_is, column = "FAILED", "REJECTED", "status"',
+            'declined_is, unpaid_is, column = "REJECTED", "PENDING", "status"',
+            'declined_is, unpaid_is, column = "rejected", "rejected", "status"',
         ),
         hints=(
             "This lesson showed both: the declined charge, and the voucher after 72 hours.",
@@ -141,8 +172,8 @@ EXERCISES = (
             'for price in ["50000.10", "20000.20"]:\n'
             "    total = total + price\n"
             "```\n\n"
-            "Write the function that returns the exact sum of a list of such texts. `Decimal` is "
-            "ready to use."
+            "Write the function that returns the exact sum of a list of such texts. An empty cart "
+            "costs 0. `Decimal` is ready to use."
         ),
         answer="total",
         starter="from decimal import Decimal\n\n\ndef total(prices): ...",
@@ -154,6 +185,16 @@ EXERCISES = (
         wrong=(
             'def total(prices):\n    return "".join(prices)',
             "def total(prices):\n    return sum(float(price) for price in prices)",
+            "from decimal import Decimal\n\n\n"
+            "def total(prices):\n    return Decimal(prices[0]) + Decimal(prices[1])",
+            "from decimal import Decimal\n\n\n"
+            "def total(prices):\n    return Decimal(sum(float(price) for price in prices))",
+            "from decimal import Decimal\n\n\n"
+            "def total(prices):\n"
+            "    return Decimal(str(sum(float(price) for price in prices)))",
+            "def total(prices):\n    return sum(int(float(price)) for price in prices)",
+            "from decimal import Decimal\n\n\n"
+            "def total(prices):\n    print(sum(Decimal(price) for price in prices))",
             "def total(prices):\n    return sum(prices)",
         ),
         hints=(

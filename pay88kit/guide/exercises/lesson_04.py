@@ -11,7 +11,7 @@ import httpx
 from pay88kit import money, webhooks
 from pay88kit.client import Pay88
 from pay88kit.guide.exercises.exercise import Exercise, Kind, NotYet, compare, of_type, shown
-from pay88kit.guide.exercises.world import local, paid_order
+from pay88kit.guide.exercises.world import local, paid_order, pending_order
 from pay88kit.inbox import Inbox
 
 # The invented notifications of this lesson are its only use, each with another moment or content.
@@ -27,9 +27,18 @@ class _Call(NamedTuple):
     now: datetime
 
 
-def _genuine_call(client: Pay88, inbox: Inbox) -> _Call:
-    """A notification of a new payment, signed as the sandbox signs."""
-    charge = paid_order(client, inbox.url)
+_ABOUT_ANSWERS = {
+    "forged_gets": "The call is readable, but not 88Pay's: who sent it has not proved who it is.",
+    "malformed_gets": "Nothing usable came: whoever sent it has to correct the request.",
+    "repeated_gets": "It was received, and that is what 88Pay asks. Anything but 200 brings it "
+    "again.",
+}
+
+
+def _genuine_call(client: Pay88, inbox: Inbox, decide: Callable[[str], object]) -> _Call:
+    """A notification of a new charge that was decided, signed as the sandbox signs."""
+    charge = pending_order(client, inbox.url)
+    decide(charge.reference)
     received = inbox.wait(reference=charge.reference)[0]
     secret, now = str(client.config.webhook_secret), client.config.clock.now()
     token = webhooks.sign(str(received.transaction_id), "50000", secret, now=now, nonce=_NONCE)
@@ -48,13 +57,23 @@ def _ships_once(answer: Callable[..., object], client: Pay88, inbox: Inbox) -> s
     expected = [first.key, second.key]
     told = f"after {first.key}, {second.key} and {first.key} again: {shown(shipped)}"
     if sorted(map(str, shipped)) != sorted(map(str, expected)):
-        raise NotYet(told, f"each order once: {expected}")
+        raise NotYet(told, f"each order once: {expected}", _not_once(shipped, expected))
     return told
 
 
+def _not_once(shipped: list[str | None], expected: list[str | None]) -> str | None:
+    """What is wrong with a list of shipped orders; None for the repeat that was shipped again."""
+    if not shipped:
+        return "The list stayed empty: put the order on the list that the function was given."
+    if any(order not in expected for order in shipped):
+        return "There is something else on the list. The order number is event.key."
+    if any(order not in shipped for order in expected):
+        return "An order is missing, and its customer has paid. Each order has its own place."
+    return None
+
+
 def _statuses(answer: tuple[object, object, object], client: Pay88, inbox: Inbox) -> str:
-    local(client)
-    call = _genuine_call(client, inbox)
+    call = _genuine_call(client, inbox, local(client).complete)
     bodies = {
         "forged_gets": _forged(call.body),
         "malformed_gets": b"not a notification",
@@ -65,23 +84,74 @@ def _statuses(answer: tuple[object, object, object], client: Pay88, inbox: Inbox
         name: httpx.post(inbox.url, content=body, headers=headers).status_code
         for name, body in bodies.items()
     }
-    return compare(dict(zip(seen, answer, strict=True)), seen, "what the inbox answered")
+    guesses = dict(zip(seen, answer, strict=True))
+    return compare(guesses, seen, "what the inbox answered", _ABOUT_ANSWERS)
 
 
 def _tells_genuine(answer: Callable[..., object], client: Pay88, inbox: Inbox) -> str:
-    local(client)
-    call = _genuine_call(client, inbox)
-    for what, tried, right in (
-        ("a genuine call", call, True),
-        ("a call with another amount", call._replace(body=_forged(call.body)), False),
-        ("a call signed by a stranger", call._replace(secret="x" * 32), False),
-        ("a call of six minutes ago", call._replace(now=call.now + timedelta(minutes=6)), False),
-        ("a body that is not JSON", call._replace(body=b"hello"), False),
-    ):
-        said = of_type(answer(*tried), bool, "the function returns True or False")
+    sandbox = local(client)
+    call = _genuine_call(client, inbox, sandbox.complete)
+    other = _genuine_call(client, inbox, sandbox.reject)
+    tries: tuple[tuple[str, _Call, bool, str], ...] = (
+        (
+            "a genuine call",
+            call,
+            True,
+            "A customer has paid, and your shop would not know. Does verify get all four values?",
+        ),
+        (
+            "a genuine call that says REJECTED",
+            other,
+            True,
+            "Genuine means: from 88Pay. What became of the payment is another question.",
+        ),
+        (
+            "a call without a token",
+            call._replace(token=""),
+            False,
+            "Anybody who knows your address can send a body.",
+        ),
+        (
+            "a call signed by a stranger",
+            call._replace(secret="x" * 32),
+            False,
+            "Only a token that your own secret opens is 88Pay's.",
+        ),
+        (
+            "a call with another amount",
+            call._replace(body=_forged(call.body)),
+            False,
+            "The token is good, but for another amount: it has to be compared with the body.",
+        ),
+        (
+            "a call with the token of another payment",
+            call._replace(token=other.token),
+            False,
+            "Who has paid once could have every other order marked as paid.",
+        ),
+        (
+            "a call of six minutes ago",
+            call._replace(now=call.now + timedelta(minutes=6)),
+            False,
+            "Somebody may have recorded it. A token is good for five minutes.",
+        ),
+        (
+            "a body that is not JSON",
+            call._replace(body=b"hello"),
+            False,
+            "A body that cannot be read is not 88Pay's.",
+        ),
+    )
+    for what, tried, right, why in tries:
+        said = of_type(
+            answer(*tried),
+            bool,
+            "the function returns True or False",
+            "verify gives back the notification, or raises. Neither of them is True or False.",
+        )
         if said is not right:
-            raise NotYet(f"{said} for {what}", f"{right} for {what}")
-    return "True for a genuine call, False for four others"
+            raise NotYet(f"{said} for {what}", f"{right} for {what}", why)
+    return "True for two genuine calls, False for six others"
 
 
 def _forged(body: bytes) -> bytes:
@@ -108,6 +178,10 @@ EXERCISES = (
         ),
         wrong=(
             "def ship(event, shipped):\n    shipped.append(event.key)",
+            "def ship(event, shipped):\n    return [*shipped, event.key]",
+            "def ship(event, shipped):\n"
+            "    if event.reference not in shipped:\n"
+            "        shipped.append(event.reference)",
             "def ship(event, shipped):\n    if not shipped:\n        shipped.append(event.key)",
             "def ship(event, shipped):\n    shipped.add(event.key)",
         ),
@@ -135,6 +209,8 @@ EXERCISES = (
             "forged_gets = 401\nmalformed_gets = 400\nrepeated_gets = 409",
             "forged_gets = 403\nmalformed_gets = 400\nrepeated_gets = 200",
             "forged_gets = malformed_gets = repeated_gets = 200",
+            "forged_gets = 401\nmalformed_gets = 422\nrepeated_gets = 200",
+            "forged_gets = malformed_gets = 401\nrepeated_gets = 200",
         ),
         hints=(
             "Two are refused, for two reasons. For the third, think of what 88Pay does when it "
@@ -173,6 +249,24 @@ EXERCISES = (
             'def genuine(body, token, secret, now):\n    return token.startswith("Bearer ")',
             "def genuine(body, token, secret, now):\n"
             "    return webhooks.verify(body, token, secret, now=now)",
+            "def genuine(body, token, secret, now):\n"
+            "    try:\n"
+            "        notification = webhooks.verify(body, token, secret, now=now)\n"
+            "    except WebhookRefused:\n"
+            "        return False\n"
+            '    return notification.status == "COMPLETED"',
+            "def genuine(body, token, secret, now):\n"
+            "    try:\n"
+            "        webhooks.verify(body, token, secret)\n"
+            "    except Exception:\n"
+            "        return False\n"
+            "    return True",
+            "def genuine(body, token, secret, now):\n"
+            "    try:\n"
+            "        webhooks.parse(body)\n"
+            "    except WebhookRefused:\n"
+            "        return False\n"
+            "    return True",
             "def genuine(body, token, secret, now):\n"
             "    webhooks.verify(body, token, secret, now=now)\n"
             "    return True",

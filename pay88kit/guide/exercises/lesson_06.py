@@ -6,7 +6,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from pay88kit.client import Pay88
-from pay88kit.guide.exercises.exercise import Exercise, Kind, NotYet, compare, of_type, shown
+from pay88kit.guide.exercises.exercise import Exercise, Kind, NotYet, compare, of_type
 from pay88kit.guide.exercises.world import available, local
 from pay88kit.models.answers import Balance
 
@@ -42,19 +42,25 @@ def _advance(answer: tuple[object, object], client: Pay88) -> str:
     return compare(dict(zip(seen, answer, strict=True)), seen, "what the balance says")
 
 
-def _alert(answer: Callable[[Balance], object], client: Pay88) -> str:
+def _wakes_somebody(answer: Callable[[Balance], object], client: Pay88) -> str:
     sandbox = local(client)
-    right = {"empty": "critical", "low": "warning", "advance": "ok", "profitable": "ok"}
-    for scenario, level in right.items():
+    right = {"profitable": False, "advance": False, "low": True, "empty": True}
+    balances = {}
+    for scenario in right:
         sandbox.scenario(scenario)
-        said = answer(client.balance())
-        if said != level:
+        balances[scenario] = client.balance()
+    beyond = balances["profitable"].model_copy(update={"net_balance": Decimal(-250_011)})
+    balances["one peso beyond the limit"] = beyond
+    for name, balance in balances.items():
+        wanted = right.get(name, True)
+        said = of_type(answer(balance), bool, "the function returns True or False")
+        if said is not wanted:
             raise NotYet(
-                f"{shown(said)} in the scenario {scenario}, with "
-                f"{available(client):,.2f} available",
-                f"{level!r}",
+                f"{said} for {name}: available {balance.total_available:,.2f}, net "
+                f"{balance.net_balance:,.2f}",
+                f"{wanted}",
             )
-    return ", ".join(f"{scenario}: {level}" for scenario, level in right.items())
+    return ", ".join(f"{name}: {right.get(name, True)}" for name in balances)
 
 
 EXERCISES = (
@@ -68,7 +74,7 @@ EXERCISES = (
             "situations."
         ),
         answer="can_pay",
-        needs=("client",),
+        needs=("practice",),
         starter="def can_pay(client, amount): ...",
         solution=(
             "def can_pay(client, amount):\n    return client.balance().total_available >= amount"
@@ -95,7 +101,7 @@ EXERCISES = (
             '`"possible"` or `"not possible"`, by what is available? The check plays it.'
         ),
         answer="(negative_field, payout_of_30000)",
-        needs=("client",),
+        needs=("practice",),
         starter="negative_field = ...\npayout_of_30000 = ...",
         solution='negative_field = "net_balance"\npayout_of_30000 = "possible"',
         wrong=(
@@ -115,51 +121,39 @@ EXERCISES = (
         kind=Kind.FAULT,
         title="An alarm that rings for nothing",
         task=(
-            "A merchant works on 88Pay's credit. This function wakes somebody each night, and "
-            "calls an empty account a warning only:\n\n"
+            "A merchant works on 88Pay's credit; the contract allows 250,010. This function wakes "
+            "somebody each night:\n\n"
             "```python\n"
-            "def alert(balance):\n"
-            "    if balance.net_balance < 0:\n"
-            '        return "critical"\n'
-            "    if balance.total_available < 10_000:\n"
-            '        return "warning"\n'
-            '    return "ok"\n'
+            "def wake_somebody(balance):\n"
+            "    return len(alerts(balance)) > 0\n"
             "```\n\n"
-            'Write it so that it returns `"critical"` when nothing is available, `"warning"` '
-            'below 10,000, and `"ok"` otherwise.'
+            "Write it right: it returns `True` when an alert is more than information, with the "
+            "credit that the contract allows, and `False` otherwise. The check tries it with five "
+            "balances."
         ),
-        answer="alert",
-        needs=("client",),
-        starter="def alert(balance): ...",
+        answer="wake_somebody",
+        needs=("practice",),
+        starter="def wake_somebody(balance): ...",
         solution=(
-            "def alert(balance):\n"
-            "    if balance.total_available <= 0:\n"
-            '        return "critical"\n'
-            "    if balance.total_available < 10_000:\n"
-            '        return "warning"\n'
-            '    return "ok"'
+            "def wake_somebody(balance):\n"
+            "    limits = Thresholds(credit_limit=250_010)\n"
+            "    return any(alert.alarming for alert in alerts(balance, limits))"
         ),
         wrong=(
-            "def alert(balance):\n"
-            "    if balance.net_balance < 0:\n"
-            '        return "critical"\n'
-            "    if balance.total_available < 10_000:\n"
-            '        return "warning"\n'
-            '    return "ok"',
-            "def alert(balance):\n"
-            "    if balance.total_available < 10_000:\n"
-            '        return "warning"\n'
-            "    if balance.total_available <= 0:\n"
-            '        return "critical"\n'
-            '    return "ok"',
-            "def alert(balance):\n"
-            '    return "critical" if balance["total_available"] <= 0 else "ok"',
+            "def wake_somebody(balance):\n    return len(alerts(balance)) > 0",
+            "def wake_somebody(balance):\n"
+            "    return len(alerts(balance, Thresholds(credit_limit=250_010))) > 0",
+            "def wake_somebody(balance):\n"
+            "    limits = Thresholds(credit_limit=1_000_000)\n"
+            "    return any(alert.alarming for alert in alerts(balance, limits))",
+            "def wake_somebody(balance):\n    return balance.total_available < 10_000",
         ),
         hints=(
-            "All three levels look at the same field, and it is not the net position.",
-            "Ask for the worst first: total_available <= 0, then below 10,000, then ok.",
+            "Tell alerts(…) the limit. What is within it is still in the list, as information.",
+            "Thresholds(credit_limit=250_010) is the limit; alert.alarming is False for "
+            "information, and any(…) asks all alerts.",
         ),
         why="An alarm that rings for nothing is switched off, and then misses the real one.",
-        check=_alert,
+        check=_wakes_somebody,
     ),
 )

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
 import pandas as pd
 
+from pay88kit.balance import Reconciliation, reconcile
+from pay88kit.books import Books
 from pay88kit.client import Pay88
 from pay88kit.errors import OutcomeUnknown
 from pay88kit.frames import to_frame
-from pay88kit.guide.exercises.exercise import Exercise, Kind, NotYet, compare, of_type, shown
+from pay88kit.guide.exercises.exercise import Exercise, Kind, NotYet, compare, shown
 from pay88kit.guide.exercises.world import local, new_key, paid_order, pending_order
+from pay88kit.inbox import Inbox
+from pay88kit.sandbox import Sandbox
 
 # Each amount is another power of two: the sum says which rows were counted.
 _OPERATIONS: list[dict[str, Any]] = [
@@ -45,34 +49,49 @@ def _expected_payin(answer: Callable[[pd.DataFrame], object]) -> str:
     raise NotYet(f"{shown(said)} of {len(_OPERATIONS)} operations", f"{right!r}")
 
 
-def _agrees(answer: Callable[[Decimal, Decimal], object]) -> str:
-    for books, real, right in (
-        ("425000.50", "425000.50", True),
-        ("425000.50", "425000.51", True),
-        ("425000.51", "425000.50", True),
-        ("425000.50", "425000.52", False),
-        ("425000.52", "425000.50", False),
-        ("12345678901234567.87", "12345678901234567.89", False),
-    ):
-        said = of_type(
-            answer(Decimal(books), Decimal(real)), bool, "the function returns True or False"
-        )
-        if said is not right:
-            raise NotYet(f"{said} for {books} in the books and {real} at 88Pay", f"{right}")
-    return "the right answer for six pairs, the exact tolerance in both directions among them"
+def _after(answer: Callable[..., object], client: Pay88, address: str, inbox: Inbox) -> str:
+    local(client)
+    event = inbox.wait(reference=paid_order(client, address).reference)[0]
+    wanted: list[object] = []
+    alarms: list[object] = []
+    with Sandbox(seed=8) as sandbox, Pay88(sandbox.config, books=Books()) as own:
+        for told, result in _results(sandbox, own):
+            if result.ok is False:
+                wanted.append((event.reference, result.gap))
+            answer(event, result, alarms)
+            if alarms != wanted:
+                raise NotYet(f"{told}: the list is {shown(alarms)}", shown(wanted))
+    return f"five results, and of these {len(wanted)} alarms: {shown(alarms)}"
 
 
-def _gaps(
-    answer: tuple[object, ...],
-    client: Pay88,
-    address: str,
-    shop: dict[str, bool],
-    comparison: Callable[[], pd.DataFrame],
-) -> str:
-    sandbox = local(client)
+def _results(sandbox: Sandbox, own: Pay88) -> Iterator[tuple[str, Reconciliation]]:
+    """Five comparisons: none, equal, within the tolerance, below zero and above zero."""
+    books = own.books
+    assert books is not None  # noqa: S101 - it was given
+
+    def result() -> Reconciliation:
+        return reconcile(books, own.balance(), config=own.config)
+
+    yield "without an opening snapshot", result()
+    books.save_balance(
+        own.balance(), environment=own.config.environment, now=own.config.clock.now()
+    )
+    yield "when both agree", result()
+    sandbox.charge_fees("0.01")
+    yield "with a gap of one cent", result()
+    sandbox.charge_fees(5_000)
+    yield "after a fee of 5,000", result()
+    # The shop does not exist, so its notification gets lost.
+    paid_order(own, "https://shop.example/hook", 70_000)
+    yield "with a lost notification of 70,000", result()
+
+
+def _gaps(answer: tuple[object, ...], client: Pay88, address: str, shop: dict[str, bool]) -> str:
+    sandbox, books = local(client), client.books
+    assert books is not None  # noqa: S101 - a lesson's client has books
 
     def gaps() -> dict[str, Decimal]:
-        gap = comparison()["gap"]
+        gap = reconcile(books, client.balance(), config=client.config).figures["gap"]
         return {figure: gap.loc[figure] for figure in ("payin", "available")}
 
     start = gaps()
@@ -169,26 +188,41 @@ EXERCISES = (
     ),
     Exercise(
         id="08.2",
-        kind=Kind.CALL,
-        title="Equal, to the cent",
+        kind=Kind.EVENT,
+        title="After each notification",
         task=(
-            "Write `agrees(books, real)`: `True` when two amounts differ by 0.01 at most, in "
-            "either direction, and `False` otherwise. Both are `Decimal`."
+            "A payment completed, and your handler has compared the books with the balance. Write "
+            "`after(event, result, alarms)`: it puts `(event.reference, result.gap)` on the list "
+            "`alarms` when the two differ, and does nothing when they agree or when there was "
+            "nothing to compare with. `result` is what `reconcile` returned; the check gives it "
+            "five of them."
         ),
-        answer="agrees",
-        starter="def agrees(books, real): ...",
-        solution=('def agrees(books, real):\n    return abs(real - books) <= Decimal("0.01")'),
+        answer="after",
+        needs=("client", "address", "inbox"),
+        starter="def after(event, result, alarms): ...",
+        solution=(
+            "def after(event, result, alarms):\n"
+            "    if result.ok is False:\n"
+            "        alarms.append((event.reference, result.gap))"
+        ),
         wrong=(
-            'def agrees(books, real):\n    return real - books <= Decimal("0.01")',
-            "def agrees(books, real):\n    return abs(float(real) - float(books)) <= 0.01",
-            "def agrees(books, real):\n    return books == real",
+            "def after(event, result, alarms):\n"
+            "    if not result.ok:\n"
+            "        alarms.append((event.reference, result.gap))",
+            "def after(event, result, alarms):\n"
+            "    if result.gap != 0:\n"
+            "        alarms.append((event.reference, result.gap))",
+            "def after(event, result, alarms):\n"
+            "    if result.ok is not None and result.gap > 1:\n"
+            "        alarms.append((event.reference, result.gap))",
         ),
         hints=(
-            "The gap can be below zero as well. And exactly the tolerance still agrees.",
-            'abs(…) drops the sign. Compare it with Decimal("0.01"), which is exact.',
+            "result.ok has three values. Which of them means that the two differ?",
+            "True: they agree within the tolerance. False: they differ. None: there was no "
+            "opening snapshot. Ask with `is False`.",
         ),
-        why="A float rounds large amounts, and without abs a missing payment looks fine.",
-        check=_agrees,
+        why="One cent is within the tolerance, and without an opening nothing was compared.",
+        check=_after,
     ),
     Exercise(
         id="08.3",
@@ -200,7 +234,7 @@ EXERCISES = (
             "88Pay minus books, in *payin* and in *available*? Write numbers. The check plays it."
         ),
         answer="(fee_payin, fee_available, lost_payin, lost_available)",
-        needs=("client", "address", "shop", "compare"),
+        needs=("client", "address", "shop"),
         starter="fee_payin = ...\nfee_available = ...\nlost_payin = ...\nlost_available = ...",
         solution=(
             "fee_payin = 0\nfee_available = -5_000\nlost_payin = 70_000\nlost_available = 70_000"

@@ -17,6 +17,19 @@ from pay88kit.sandbox import Sandbox
 _PUBLIC = "https://shop.example/webhooks/88pay"
 
 
+_ABOUT_SWITCH = {
+    "only_the_key": "A live key belongs in production only. The kit sends it nowhere else.",
+    "only_the_environment": "A sandbox key opens nothing in production, and every payment would "
+    "fail.",
+    "both": "This is the switch itself: key and environment agree.",
+}
+_ABOUT_LOOK = {
+    "balance": "Asking for the balance changes nothing, and shows that the key opens it.",
+    "wrong_key": "A wrong key looks like an attack. In production the doctor uses your true ones.",
+    "charge": "A charge is real in production, and the first look creates nothing.",
+}
+
+
 def _switch(answer: tuple[object, object, object]) -> str:
     def judge(environment: Literal["sandbox", "production"], kind: str) -> str:
         try:
@@ -31,12 +44,13 @@ def _switch(answer: tuple[object, object, object]) -> str:
         "both": judge("production", "live"),
     }
     guesses = dict(zip(seen, answer, strict=True))
-    return compare(guesses, seen, "what the kit did with the three configurations")
+    expected = "what the kit did with the three configurations"
+    return compare(guesses, seen, expected, _ABOUT_SWITCH)
 
 
 def _address(answer: object, live: Pay88) -> str:
     local(live)
-    address = of_type(answer, str, "the address as a text")
+    address = of_type(answer, str, "the address as a text", secret=True)
     if live.config.api_key and str(live.config.api_key) in address:
         # The address is not shown: it carries the key.
         raise NotYet(
@@ -44,24 +58,60 @@ def _address(answer: object, live: Pay88) -> str:
             "an address without it",
             "An address is written into the logs of every machine on its way. A key in it is lost.",
         )
+    amiss = _amiss(address)
+    if amiss:
+        raise NotYet(shown(address), *amiss)
     try:
         pending_order(live, address)
     except InvalidRequest as refused:
         raise NotYet(
             f"the client refused it: {refused}", "an address that 88Pay can call"
         ) from None
-    if address != _PUBLIC:
-        host = urlsplit(address).hostname
-        raise NotYet(
-            shown(address), _PUBLIC, f"88Pay would call {host}, and the shop hears nothing."
-        )
     return f"the client accepted {address}"
 
 
-def _first_look(answer: tuple[object, object, object], stage: Sandbox) -> str:
-    before = len(stage.requests())
-    Doctor(stage.config).run()
-    asked = stage.requests()[before:]
+def _amiss(address: str) -> tuple[str, str] | None:
+    """What an address should have, and why it matters; None for one that can go live."""
+    try:
+        parts = urlsplit(address)
+        port = parts.port
+    except ValueError:
+        return "a web address", "No program can read this one."
+    wanted = urlsplit(_PUBLIC)
+    if parts.scheme != wanted.scheme:
+        return (
+            "an address that begins with https://",
+            "88Pay documents https:// only: without it, everybody on the way reads along.",
+        )
+    if parts.hostname != wanted.hostname or "@" in parts.netloc:
+        return (
+            "the shop's public name",
+            f"88Pay calls from the internet, and {parts.hostname} is not this shop there.",
+        )
+    if port not in (None, 443):
+        return (
+            "the port of the web server, which needs no number",
+            f"Port {port} is the service's own, inside. From outside, https reaches the web "
+            "server, and that passes the call on.",
+        )
+    if parts.path != wanted.path:
+        return (
+            "the path that the web server passes on",
+            "Every other path ends at the web server, and the service hears nothing.",
+        )
+    if parts.query or parts.fragment:
+        return (
+            "the address alone",
+            "What is told in an address stands in every log. The token of the call proves who "
+            "calls.",
+        )
+    return None
+
+
+def _first_look(answer: tuple[object, object, object], rehearsal: Sandbox) -> str:
+    before = len(rehearsal.requests())
+    Doctor(rehearsal.config).run()
+    asked = rehearsal.requests()[before:]
 
     def sent(which: Callable[[dict[str, object]], bool]) -> str:
         return "sent" if any(map(which, asked)) else "not sent"
@@ -74,7 +124,8 @@ def _first_look(answer: tuple[object, object, object], stage: Sandbox) -> str:
         "charge": sent(lambda ask: str(ask["path"]).startswith("/api/transactions")),
     }
     guesses = dict(zip(seen, answer, strict=True))
-    return compare(guesses, seen, f"what was among the doctor's {len(asked)} calls")
+    expected = f"what was among the doctor's {len(asked)} calls"
+    return compare(guesses, seen, expected, _ABOUT_LOOK)
 
 
 EXERCISES = (
@@ -95,6 +146,8 @@ EXERCISES = (
             'only_the_key = "accepted"\nonly_the_environment = "refused"\nboth = "accepted"',
             'only_the_key = "refused"\nonly_the_environment = "accepted"\nboth = "accepted"',
             'only_the_key = only_the_environment = both = "refused"',
+            'only_the_key = only_the_environment = both = "accepted"',
+            "only_the_key = only_the_environment = False\nboth = True",
         ),
         hints=(
             "This lesson tried one of the three: a sandbox key in production.",
@@ -114,7 +167,7 @@ EXERCISES = (
             'address = f"http://10.0.0.8:8000/webhooks/88pay?key={live.config.api_key}"\n'
             "```\n\n"
             "It has three faults. Write the address for production. The check makes a charge with "
-            "it, on the stage."
+            "it, in the rehearsal."
         ),
         answer="address",
         needs=("live",),
@@ -124,6 +177,8 @@ EXERCISES = (
             'address = f"http://10.0.0.8:8000/webhooks/88pay?key={live.config.api_key}"',
             'address = "http://shop.example/webhooks/88pay"',
             'address = "https://10.0.0.8:8000/webhooks/88pay"',
+            'address = "https://shop.example:8000/webhooks/88pay"',
+            'address = "https://shop.example/webhooks/88pay?key=secret"',
             'address = "https://shop.example/"',
         ),
         hints=(
@@ -138,20 +193,21 @@ EXERCISES = (
         kind=Kind.PREDICT,
         title="What the doctor does in production",
         task=(
-            "The doctor takes a first look at the stage, which plays production. Is each of these "
-            'among its calls, `"sent"` or `"not sent"`?\n\n'
+            "The doctor takes a first look at the rehearsal, which plays production. Is each of "
+            'these among its calls, `"sent"` or `"not sent"`?\n\n'
             "- `balance`: the balance is asked for\n"
             "- `wrong_key`: a token is asked for with a wrong key, to see it refused\n"
             "- `charge`: a charge is made"
         ),
         answer="(balance, wrong_key, charge)",
-        needs=("stage",),
+        needs=("rehearsal",),
         starter="balance = ...\nwrong_key = ...\ncharge = ...",
         solution='balance = "sent"\nwrong_key = "not sent"\ncharge = "not sent"',
         wrong=(
             'balance = "sent"\nwrong_key = "sent"\ncharge = "not sent"',
             'balance = "sent"\nwrong_key = "not sent"\ncharge = "sent"',
             'balance = wrong_key = charge = "not sent"',
+            'balance = wrong_key = charge = "sent"',
         ),
         hints=(
             "print(doctor.plan()) says beforehand what it will use.",

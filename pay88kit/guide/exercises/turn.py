@@ -11,6 +11,7 @@ from pathlib import Path
 from types import FunctionType
 
 from pay88kit.display import Row
+from pay88kit.guide.evidence import practised, unwatched
 from pay88kit.guide.exercises.exercise import Exercise, NeedsLocal, NotYet
 from pay88kit.guide.exercises.shown import Outcome, Said, Solution, Verdict
 from pay88kit.guide.exercises.untouched import untouched
@@ -50,6 +51,11 @@ def lessons() -> list[str]:
     return sorted(path.stem[-2:] for path in Path(__file__).parent.glob("lesson_[0-9][0-9].py"))
 
 
+def every_exercise() -> list[Exercise]:
+    """All exercises of the guide, in order."""
+    return [exercise for lesson in lessons() for exercise in lesson_exercises(lesson)]
+
+
 def your_turn(exercise_id: str) -> YourTurn:
     """An exercise by its number, such as ``03.1``: the first one of lesson 03.
 
@@ -84,7 +90,8 @@ class YourTurn:
             todo = "Put your answer in the place of each ... and run the cell again."
             return self._outcome(Verdict.NOT_TRIED, ("To do", todo), self._help())
         try:
-            seen = self._exercise.check(answer, *needs)
+            with unwatched():
+                seen = self._exercise.check(answer, *needs)
         except NeedsLocal:
             todo = "Run this lesson with the local sandbox: the check reads its ledger."
             return self._outcome(Verdict.NOT_TRIED, ("To do", todo))
@@ -102,7 +109,13 @@ class YourTurn:
             said = f"{type(error).__name__}: {error}".replace("\n", " ")[:_LONGEST]
             where = _where(error, answer)
             return self._outcome(Verdict.CRASHED, ("Error", said), ("Where", where), self._help())
-        return self._outcome(Verdict.RIGHT, ("Seen", seen), ("Remember", self._exercise.why))
+        rows = [("Seen", seen), ("Remember", self._exercise.why)]
+        items, trouble = practised(self._exercise.id, self._exercise.title)
+        if trouble:
+            rows.append(("Not kept", trouble))
+        elif items:
+            rows.append(("Checklist", f"{_named(items)} practised locally"))
+        return self._outcome(Verdict.RIGHT, *rows)
 
     def hint(self) -> Said:
         """The next hint; after the last one, the last again."""
@@ -136,6 +149,10 @@ class YourTurn:
 
     def _outcome(self, verdict: Verdict, *rows: Row) -> Outcome:
         return Outcome(self._exercise.id, verdict, rows)
+
+
+def _named(items: list[int]) -> str:
+    return f"item{'s' * (len(items) > 1)} {' and '.join(map(str, items))}"
 
 
 def _where(error: Exception, answer: object) -> str:

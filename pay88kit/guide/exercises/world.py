@@ -8,10 +8,13 @@ from decimal import Decimal
 from typing import Any
 
 from pay88kit.client import Pay88
-from pay88kit.guide.exercises.exercise import NeedsLocal
+from pay88kit.guide.exercises.exercise import NeedsLocal, NotYet, shown
 from pay88kit.models.answers import Charge
 from pay88kit.sandbox import Sandbox
 from pay88kit.sandbox.reply import Ask
+
+# How the keys of a check's own operations begin.
+KEY = "your-turn-"
 
 
 def local(client: Pay88) -> Sandbox:
@@ -31,9 +34,59 @@ def transaction(client: Pay88, reference: str) -> dict[str, Any] | None:
     return next((t for t in known if t["reference"] == reference), None)
 
 
+def as_asked(
+    client: Pay88, reference: str, wanted: Mapping[str, object], why: Mapping[str, str]
+) -> None:
+    """Compare the request that created a transaction with what the task asks for.
+
+    ``wanted`` are its fields, ``why`` says for some of them why a wrong one matters.
+
+    Raises:
+        NotYet: there was no such request, or a field of it is another.
+    """
+    body = _request(client, reference)
+    if body is None:
+        raise NotYet(
+            f"88Pay has no transaction {reference}",
+            "one that was sent",
+            "An answer proves something only when 88Pay itself gave it.",
+        )
+    for name, value in wanted.items():
+        given = body.get(name)
+        if name == "notification_url":
+            # The client has added the operation's id to it.
+            given = str(given).partition("?")[0]
+        if given != value:
+            raise NotYet(
+                f"88Pay has {reference}, and its {name} is {_plain(given)}",
+                f"{name} is {_plain(value)}",
+                why.get(name),
+            )
+
+
+def _request(client: Pay88, reference: str) -> dict[str, Any] | None:
+    """The body of the request that created a transaction."""
+    for exchange in reversed(local(client).requests()):
+        if (exchange["response_body"] or {}).get("data", {}).get("reference") == reference:
+            body: dict[str, Any] = exchange["request_body"]
+            return body
+    return None
+
+
+def _plain(value: object) -> str:
+    return f"{value:,}" if isinstance(value, (int, Decimal)) else shown(value)
+
+
+def so_far(client: Pay88, what: str, **fields: object) -> str:
+    """A sentence when several transactions have these fields: each try has really made one."""
+    every = local(client).transactions()
+    count = sum(all(t[name] == value for name, value in fields.items()) for t in every)
+    return f". There are {count} {what} now, one for each try" if count > 1 else ""
+
+
 def new_key(client: Pay88) -> str:
     """A key that no operation has yet: a check may run many times in one kernel."""
-    return f"your-turn-{len(client.books.operations()) if client.books else 0}"
+    return f"{KEY}{len(client.books.operations()) if client.books else 0}"
 
 
 def paid_order(client: Pay88, notification_url: str, amount: int = 50_000) -> Charge:

@@ -69,6 +69,7 @@ class Console:
         self.table = ipywidgets.HTML()
         self.clock = ipywidgets.HTML()
         self.story = ipywidgets.HTML()
+        self._about = _note("")
         self.operation.observe(self._choose, "value")
         self.past.observe(self._look_again, "value")
         #: The widget; a notebook shows it when this console is a cell's last line.
@@ -112,7 +113,9 @@ class Console:
                 self._place(field)
         finally:
             self._filling = False
-        children = [_note(forms.NOTES[form.operation])]
+        self._about.value = _small(forms.NOTES[form.operation])
+        # The same widgets where they are: a new one would take the keyboard's focus away.
+        children = [self._about]
         for field in form:
             children += [self.inputs[field.name], self._made[field.name]]
         self.fields.children = children
@@ -134,7 +137,9 @@ class Console:
             self._made[field.name] = _note("")
         typed = widget.value not in ("", self._defaults.get(field.name, value))
         if field.choices:
-            widget.options = field.choices
+            # Not without need: it would go back to the first choice in between.
+            if tuple(widget.options) != tuple(field.choices):
+                widget.options = field.choices
             widget.value = value
         elif field.fixed or not typed:
             widget.value = value

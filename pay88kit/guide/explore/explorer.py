@@ -10,16 +10,16 @@ from urllib.parse import quote, urlsplit
 import httpx
 
 from pay88kit import money
-from pay88kit.client import Pay88
 from pay88kit.client.exchange import PATHS
 from pay88kit.config import Config, Secret
 from pay88kit.errors import ConfigError, InvalidRequest, Pay88Error, Problem
 from pay88kit.frames import to_frame
+from pay88kit.guide.evidence import witness_of
 from pay88kit.guide.explore import form as forms
 from pay88kit.guide.explore import snippets
 from pay88kit.guide.explore.exchange import Call, Exchange
 from pay88kit.guide.explore.history import History
-from pay88kit.guide.lesson import lesson_config
+from pay88kit.guide.lesson import lesson_config, watched
 from pay88kit.inbox import Inbox
 from pay88kit.models.answers import Answer, Token
 
@@ -52,7 +52,7 @@ class Explorer:
         if config.environment == "production":
             raise ConfigError("environment: exploring creates charges, so production is refused.")
         self._wire = _Wire()
-        self.client = Pay88(config, event_hooks=self._wire.hooks)
+        self.client = watched(config, event_hooks=self._wire.hooks)
         #: What was asked so far.
         self.history = History()
         #: The receiver of notifications, or None where none can be reached.
@@ -60,7 +60,9 @@ class Explorer:
         config = self.client.config
         if config.webhook_secret and (config.environment == "local" or public_url):
             port = 0 if public_url else None
-            self.inbox = Inbox(config, port=port, public_url=public_url)
+            self.inbox = Inbox(
+                config, port=port, public_url=public_url, watch=witness_of(config).received
+            )
         self._open = ExitStack()
         #: Where programs outside of this one find 88Pay.
         self.address = config.base_url

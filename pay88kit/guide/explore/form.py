@@ -174,7 +174,8 @@ def _about(method: Method | None) -> str:
 def _where(method: Method | None) -> str:
     if method is None or method.countries:
         return "ISO 3166-1 alpha-3."
-    return f"ISO 3166-1 alpha-3. All of 88Pay's; it names {', '.join(KNOWN)}."
+    known = ", ".join(KNOWN)
+    return f"ISO 3166-1 alpha-3. In all of 88Pay's countries; its pages name {known}."
 
 
 def _amount(currency: Any) -> Decimal:

@@ -1,0 +1,202 @@
+"""Many reports at once: every merchant and every day, each a run of its own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from pay88kit.display import one_line
+from pay88kit.errors import needs
+from pay88kit.reports import files
+from pay88kit.reports.days import ReportError, date_of
+from pay88kit.reports.index import NAME, check_index, runs
+from pay88kit.reports.merchants import COLUMN, Merchant
+from pay88kit.reports.parameters import Parameter, Plain, checked, parameters_of
+from pay88kit.reports.workers import Outcome, Task, make, usable_cores
+
+# One of the kit's reports only reads, so that it may be run again. Of another notebook that is not
+# known, and what it created would be created twice.
+RETRIES = 2
+
+_RANGE = ("first_day", "last_day")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far it is: reports made, failed, and left; seconds since the beginning."""
+
+    done: int
+    failed: int
+    left: int
+    seconds: float
+    outcome: Outcome
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What became of many reports.
+
+    Attributes:
+        report: its name.
+        done: how many were made.
+        skipped: how many were there already (``resume=True``).
+        failures: those that failed.
+        seconds: how long it took.
+        index: the page that lists all runs of the folder, failures on top.
+    """
+
+    report: str
+    done: int
+    skipped: int
+    failures: Sequence[Outcome] = field(repr=False)
+    seconds: float
+    index: Path
+
+    def __str__(self) -> str:
+        parts = [f"{self.done} done", f"{len(self.failures)} failed"]
+        if self.skipped:
+            parts.append(f"{self.skipped} there already")
+        return f"{self.report}: {', '.join(parts)} in {self.seconds:.1f} s. {self.index}"
+
+
+def run_many(
+    name: str,
+    merchants: Iterable[Merchant | str],
+    days: str = "",
+    *,
+    values: Mapping[str, Any] | None = None,
+    out: Path | str = "reports-out",
+    workers: int | None = None,
+    resume: bool = False,
+    retries: int | None = None,
+    progress: Callable[[Progress], object] = lambda _: None,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Summary:
+    """Run a report for every merchant and every day.
+
+    Everything is checked before the first one starts. A report that fails stops no other one.
+
+    Args:
+        name: one of :func:`names`, or the path of a notebook with a ``parameters`` cell.
+        merchants: their ids, or :func:`merchants_in_file`, :func:`merchants_in_books`.
+        days: ``2026-01-01..2026-01-31`` (both included) or one day, which may be ``today`` or
+            ``yesterday``. A report without a parameter ``day`` but with ``first_day`` and
+            ``last_day`` is run once for each merchant, over all of them.
+        values: parameters that are the same for all.
+        out: the folder for their files.
+        workers: how many processes work at once; by default as many as there are cores.
+        resume: leave out what the folder's index has as done, for example after Ctrl-C.
+        retries: how often a report is run again that failed because no connection or a 5xx came.
+            By default twice for the kit's own reports, which only read, and never for others.
+        progress: is told after each report.
+        now: what time it is; a day that has not begun then is refused.
+
+    Raises:
+        ReportError: an unknown report, a parameter that cannot be, no merchant, an empty range of
+            days, an unwritable folder. Nothing was started.
+        MissingExtra: without the extra ``reports``.
+    """
+    began = time.monotonic()
+    with needs("reports"):
+        import nbconvert  # noqa: F401
+        import papermill  # noqa: F401
+    source = files.find(name)
+    count = usable_cores() if workers is None else workers
+    if count < 1:
+        raise ReportError(f"workers: {count} can do nothing. Use 1 or more.")
+    if retries is None:
+        retries = RETRIES if files.is_own(source) else 0
+    wanted = _cross(source.stem, parameters_of(source), merchants, days, values or {}, now)
+    out = Path(out)
+    check_index(out)
+    files.release(files.reserve(out, source.stem, {}))
+    there = _there(source.stem, out) if resume else set()
+    left = [each for each in wanted if _key(each) not in there]
+    done = 0
+    failures: list[Outcome] = []
+    task = Task(str(source) if not files.is_own(source) else name, out.absolute(), retries)
+    for outcome in make(task, left, count) if left else ():
+        done += outcome.done
+        if not outcome.done:
+            failures.append(outcome)
+        missing = len(left) - done - len(failures)
+        progress(Progress(done, len(failures), missing, time.monotonic() - began, outcome))
+    skipped = len(wanted) - len(left)
+    return Summary(source.stem, done, skipped, failures, time.monotonic() - began, out / NAME)
+
+
+def _there(report: str, out: Path) -> set[frozenset[tuple[str, str]]]:
+    """The values for which this report is in the folder already."""
+    return {
+        _key(run.values)
+        for run in runs(out)
+        if run.report == report and run.state == "done" and (out / run.html).is_file()
+    }
+
+
+def _key(values: Mapping[str, Any]) -> frozenset[tuple[str, str]]:
+    return frozenset((name, repr(value)) for name, value in values.items())
+
+
+def _cross(
+    report: str,
+    parameters: list[Parameter],
+    merchants: Iterable[Merchant | str],
+    days: str,
+    values: Mapping[str, Any],
+    now: Callable[[], datetime],
+) -> list[dict[str, Plain]]:
+    """The parameters of every single report, the days in order and in each day the merchants."""
+    names = {parameter.name for parameter in parameters}
+    if COLUMN not in names:
+        raise ReportError(f"report {report}: has no parameter {COLUMN}, so there is one only.")
+    ranges = _ranges(report, names, days)
+    found: list[list[dict[str, Plain]]] = []
+    for merchant in merchants:
+        if isinstance(merchant, str):
+            merchant = Merchant(f"merchant {one_line(merchant)[:80]}", merchant)
+        about = {COLUMN: merchant.merchant_id, **ranges[-1]}
+        given = {**values, **merchant.values}
+        try:
+            for name in about.keys() & given.keys():
+                raise ReportError(f"{name}: is given twice. Leave out one of them.")
+            # A day that has not begun is found in the last one; the others differ in nothing else.
+            typed = checked(report, parameters, about | given, now)
+        except ReportError as error:
+            raise ReportError(f"{merchant.where}: {error}") from None
+        found.append([*({**typed, **each} for each in ranges[:-1]), typed])
+    if not found:
+        raise ReportError("merchants: there is none.")
+    return [each[number] for number in range(len(ranges)) for each in found]
+
+
+def _ranges(report: str, names: set[str], days: str) -> list[dict[str, Plain]]:
+    if not days:
+        return [{}]
+    first, dots, last = days.partition("..")
+    if not dots:
+        last = first
+    if "day" not in names and not names.issuperset(_RANGE):
+        raise ReportError(f"days: {report} has no parameter for a day. Leave it out.")
+    if "day" not in names:
+        return [dict(zip(_RANGE, (first, last), strict=True))]
+    if not dots:
+        return [{"day": days}]
+    try:
+        begin, end = date_of(first), date_of(last)
+    except ReportError as error:
+        raise ReportError(f"days: {error} A range is 2026-01-01..2026-01-31.") from None
+    if end < begin:
+        raise ReportError(
+            f"days: {end} lies before {begin}: the range is empty. Both days are included; "
+            f"exchange them."
+        )
+    return [{"day": _iso(begin, number)} for number in range((end - begin).days + 1)]
+
+
+def _iso(begin: date, number: int) -> str:
+    return (begin + timedelta(number)).isoformat()

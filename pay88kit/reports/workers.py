@@ -1,0 +1,172 @@
+"""The processes that make many reports, each one report after the other."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from pay88kit.reports import files, forking
+from pay88kit.reports.days import ReportError
+from pay88kit.reports.index import runs
+from pay88kit.reports.run import ReportFailed, carry_out, prepare
+
+
+@dataclass(frozen=True)
+class Task:
+    """What every worker is to know: the report, its folder, how often a failure is tried again."""
+
+    name: str
+    out: Path
+    retries: int
+    forks: bool = field(default_factory=lambda: forking.available())
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one report. ``page`` is where it is read, if it got that far."""
+
+    values: Mapping[str, Any]
+    done: bool
+    words: str
+    page: Path | None = None
+
+
+def usable_cores() -> int:
+    """How many processes can work at the same time."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def make(task: Task, wanted: Sequence[Mapping[str, Any]], workers: int) -> Iterator[Outcome]:
+    """Make all reports; yields what became of each, in the order in which they end.
+
+    When the iteration is given up, the reports that are being made leave nothing behind.
+    """
+    width = min(workers, len(wanted))
+    return _in_forks(task, wanted, width) if task.forks else _in_pool(task, wanted, width)
+
+
+def one(task: Task, values: Mapping[str, Any], engine: str, began: Any = None) -> Outcome:
+    """Make one report; no failure of it is an error here."""
+    try:
+        job = prepare(task.name, values, task.out)
+        if began is not None:
+            began(job.notebook)
+        result = carry_out(job, engine=engine)
+    except ReportFailed as failed:
+        return Outcome(values, False, f"{failed.kind}: {failed.reason}", failed.html)
+    except Exception as error:
+        said = error if isinstance(error, ReportError) else f"{type(error).__name__}: {error}"
+        return Outcome(values, False, str(said))
+    return Outcome(values, True, result.summary, result.html)
+
+
+# -- in forked processes
+
+
+def _in_forks(task: Task, wanted: Sequence[Mapping[str, Any]], width: int) -> Iterator[Outcome]:
+    left = deque(wanted)
+    busy: dict[forking.Child, _Doing] = {}
+    try:
+        for _ in range(width):
+            _hand(forking.start(_work, task), left, busy)
+        while busy:
+            for worker in forking.ready(busy):
+                doing = busy[worker]
+                try:
+                    kind, content = worker.receive()
+                except forking.ChildDied as died:
+                    del busy[worker]
+                    worker.close()
+                    doing.clean_up(task)
+                    yield Outcome(doing.values, False, f"Its process is gone: {died}.")
+                    if left:
+                        _hand(forking.start(_work, task), left, busy)
+                    continue
+                if kind == "began":
+                    doing.notebook = content
+                    continue
+                del busy[worker]
+                if left:
+                    _hand(worker, left, busy)
+                else:
+                    worker.close()
+                yield content
+    finally:
+        for worker, doing in busy.items():
+            worker.stop()
+            doing.clean_up(task)
+
+
+def _hand(
+    worker: forking.Child, left: deque[Mapping[str, Any]], busy: dict[forking.Child, _Doing]
+) -> None:
+    """Give the next report to a worker."""
+    busy[worker] = _Doing(left.popleft())
+    worker.send(busy[worker].values)
+
+
+@dataclass
+class _Doing:
+    """What a worker has been given, and where it writes."""
+
+    values: Mapping[str, Any]
+    notebook: Path | None = None
+
+    def clean_up(self, task: Task) -> None:
+        """Remove what a report that was not ended has left; one that is in the index stays."""
+        if self.notebook is None:
+            return
+        with suppress(OSError):
+            if self.notebook.name not in {run.notebook for run in runs(task.out)}:
+                files.release(self.notebook)
+
+
+def _work(connection: Connection, task: Task) -> None:
+    engine = _engine(task)
+    while True:
+        values = connection.recv()
+        outcome = one(
+            task, values, engine, began=lambda notebook: connection.send(("began", notebook))
+        )
+        connection.send(("outcome", outcome))
+
+
+def _engine(task: Task) -> str:
+    from pay88kit.reports import retrying
+
+    return retrying.engine(task.retries, forks=task.forks)
+
+
+# -- where processes cannot be forked
+
+
+def _in_pool(task: Task, wanted: Sequence[Mapping[str, Any]], width: int) -> Iterator[Outcome]:
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor, as_completed
+
+    # Each starts its own interpreter, and for each report a kernel.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(width, context) as pool:
+        futures = {pool.submit(_alone, task, values): values for values in wanted}
+        try:
+            for future in as_completed(futures):
+                error = future.exception()
+                yield (
+                    future.result()
+                    if error is None
+                    else Outcome(futures[future], False, f"Its process is gone: {error}")
+                )
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _alone(task: Task, values: Mapping[str, Any]) -> Outcome:
+    return one(task, values, _engine(task))

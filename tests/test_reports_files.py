@@ -1,0 +1,324 @@
+"""The files of a run: their names, the page, the tables, the index."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import re
+import stat
+import time
+from decimal import Decimal
+from pathlib import Path
+
+import nbformat
+import openpyxl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from reports_support import notebook_of
+
+from pay88kit import reports
+from pay88kit.reports import index, page, tables
+
+SCRIPT = "<script>alert(1)</script>"
+FORMULA = '=HYPERLINK("http://evil.example")'
+
+
+# ---------------------------------------------------------------- names
+
+STRANGE = [
+    "../../x",
+    "a\"b'c",
+    "😀 día",
+    "line\nbreak\r",
+    "CON",
+    ".",
+    "..",
+    "a" * 300,
+    "ñ" * 300,
+    "{x}",
+]
+
+
+@pytest.mark.parametrize("value", STRANGE)
+def test_a_strange_value_gives_a_safe_name(value: str, tmp_path: Path) -> None:
+    source = notebook_of(tmp_path / "report.ipynb", parameters='x = ""')
+    out = tmp_path / "out {y}"
+    job = reports.prepare(str(source), {"x": value}, out)
+    assert job.values == {"x": value}
+    assert job.notebook.parent == out
+    assert re.fullmatch(r"report(-[\w.-]*)?\.ipynb", job.notebook.name)
+    assert len(os.fsencode(job.notebook.name)) < 200
+    assert sorted(p.name for p in out.iterdir()) == [f"{job.notebook.stem}.html", job.notebook.name]
+
+
+def test_many_long_values_give_a_name_that_a_file_system_takes(tmp_path: Path) -> None:
+    names = "abcdefgh"
+    source = notebook_of(
+        tmp_path / "report.ipynb", parameters="\n".join(f'{name} = ""' for name in names)
+    )
+    job = reports.prepare(str(source), dict.fromkeys(names, "ñ" * 39 + "x"), tmp_path / "out")
+    assert len(os.fsencode(job.notebook.name)) < 200
+
+
+@pytest.mark.parametrize(
+    "name", ["../daily_balance", "daily_balance\n", "😀", "", ".", "/", "a" * 5000]
+)
+def test_what_is_no_report_is_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(reports.ReportError, match="there is none") as error:
+        reports.prepare(name, {}, tmp_path / "out")
+    assert "\n" not in str(error.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_own_reports_are_found_from_anywhere_and_see_that_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert reports.prepare("daily_balance", {}, "out").cwd == tmp_path
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    notebook_of(elsewhere / "mine.ipynb")
+    assert reports.prepare("elsewhere/mine.ipynb", {}, "out").cwd == elsewhere
+
+
+def test_no_file_that_is_there_is_taken(tmp_path: Path) -> None:
+    source = notebook_of(tmp_path / "report.ipynb")
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "report.html").write_text("mine")
+    (out / "report-2-tables").mkdir()
+    first, second = (reports.prepare(str(source), {}, out).notebook.name for _ in range(2))
+    assert (first, second) == ("report-3.ipynb", "report-4.ipynb")
+    assert (out / "report.html").read_text() == "mine"
+    assert not (out / "report.ipynb").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such file modes")
+def test_a_new_folder_is_its_owners(tmp_path: Path) -> None:
+    source = notebook_of(tmp_path / "report.ipynb")
+    job = reports.prepare(str(source), {}, tmp_path / "a" / "out")
+    assert stat.S_IMODE(job.notebook.parent.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize("place", ["file/out", "file", "a\x00b"])
+def test_a_folder_that_cannot_be_written(place: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    source = notebook_of(tmp_path / "report.ipynb")
+    with pytest.raises(reports.ReportError, match=r"out: .*cannot be written: .*Choose another"):
+        reports.prepare(str(source), {}, tmp_path / place)
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_somebody_elses_index_stops_a_run_before_it_begins(tmp_path: Path) -> None:
+    source = notebook_of(tmp_path / "report.ipynb")
+    (tmp_path / "index.html").write_text("<p>my site")
+    with pytest.raises(reports.ReportError, match="is not an index of reports"):
+        reports.prepare(str(source), {}, tmp_path)
+    assert (tmp_path / "index.html").read_text() == "<p>my site"
+
+
+# ---------------------------------------------------------------- the page
+
+
+def executed(*outputs: dict[str, object], prose: str = "# A title") -> nbformat.NotebookNode:
+    cells = [nbformat.v4.new_markdown_cell(prose)]
+    made = [nbformat.from_dict(output) for output in outputs]
+    cells.append(nbformat.v4.new_code_cell("secret_code()", outputs=made))
+    return nbformat.v4.new_notebook(cells=cells)
+
+
+def shown(**data: object) -> dict[str, object]:
+    named = {name.replace("_", "/", 1).replace("__", "+"): text for name, text in data.items()}
+    return {"output_type": "display_data", "data": named, "metadata": {}}
+
+
+def made_of(notebook: nbformat.NotebookNode, folder: Path, **named: str) -> str:
+    body, _ = page.to_html(notebook, name="run", tables_in=folder / "run-tables", **named)
+    return body
+
+
+def test_the_page_is_complete_without_code_script_or_network(tmp_path: Path) -> None:
+    body = made_of(
+        executed(
+            {"output_type": "stream", "name": "stdout", "text": f"printed {SCRIPT}"},
+            {"output_type": "stream", "name": "stderr", "text": "a warning"},
+            {**shown(image_png="iVBORw0KGgo="), "metadata": {"image/png": {"alt": 'Bars "high"'}}},
+            shown(text_markdown="**bold**", text_plain="plain"),
+            shown(application_javascript="alert(2)", text_plain="instead"),
+            prose="# A *title*\n\nWords.",
+        ),
+        tmp_path,
+    )
+    assert "secret_code" not in body
+    assert "a warning" not in body
+    assert "<script" not in body
+    assert "alert(2)" not in body
+    assert "instead" in body
+    assert "&lt;script&gt;" in body
+    assert 'alt="Bars &quot;high&quot;"' in body or "alt='Bars \"high\"'" in body
+    assert "<strong>bold</strong>" in body
+    assert "<title>A title</title>" in body
+    assert '<html lang="en">' in body
+    assert "default-src 'none'" in body
+    assert "size: A4" in body
+    assert "color-scheme: light dark" in body
+    assert not re.findall(r'(?:src|href)="(?!data:)', body)
+
+
+def test_an_error_page_says_what_failed_and_keeps_the_rest(tmp_path: Path) -> None:
+    traceback = {"output_type": "error", "ename": "E", "evalue": "v", "traceback": ["line 1"]}
+    body = made_of(
+        executed(shown(text_plain="before it"), traceback), tmp_path, failure=f"E: {SCRIPT}"
+    )
+    assert "This report could not be finished." in body
+    assert "E: &lt;script&gt;" in body
+    assert "before it" in body
+    assert "line 1" not in body
+    assert 'href="run.ipynb"' in body
+
+
+# ---------------------------------------------------------------- the tables
+
+TABLE = f"""<p>before</p><table><caption><b>Sums: A/B</b></caption>
+<thead><tr><th>name</th><th style="text-align: right">amount</th><th>note</th></tr></thead><tbody>
+<tr><td>{FORMULA.replace('"', "&quot;")}</td><td style="text-align:right">1,234,567.89</td>
+<td>{SCRIPT.replace("<", "&lt;")}</td></tr>
+<tr><td>1,000.00</td><td style="text-align:right">007</td><td></td></tr>
+<tr><td>b</td><td style="text-align:right">12</td><td>–</td></tr>
+<tr><td>c</td><td style="text-align:right">–</td><td>x<br>y</td></tr>
+</tbody></table><p>after</p>"""
+
+
+def test_a_table_becomes_a_workbook_with_a_link_under_it(tmp_path: Path) -> None:
+    body = made_of(executed(shown(text_html=TABLE)), tmp_path)
+    (file,) = (tmp_path / "run-tables").iterdir()
+    assert f'href="run-tables/{file.name}"' in body
+    assert body.index("</table>") < body.index(file.name) < body.index("<p>after")
+    sheet = openpyxl.load_workbook(file).active
+    assert [list(row) for row in sheet.iter_rows(values_only=True)] == [
+        ["name", "amount", "note"],
+        [FORMULA, 1234567.89, SCRIPT],
+        ["1,000.00", "007", None],
+        ["b", 12, "–"],
+        ["c", None, "x y"],
+    ]
+    # Text, and not a formula that its reader would run.
+    assert {cell.data_type for row in sheet.iter_rows() for cell in row} <= {"inlineStr", "s", "n"}
+
+
+def test_merged_cells_count_for_each_that_they_cover() -> None:
+    (table,) = tables.found_in(
+        "<table><tr><th rowspan=2>a</th><th colspan=2>b</th></tr><tr><td>1</td><td>2</td></tr>"
+        "<tr><td colspan=3>all</table>"
+    )
+    texts = [[cell.text for cell in row] for row in table.rows]
+    assert texts == [["a", "b", "b"], ["a", "1", "2"], ["all", "all", "all"]]
+
+
+def test_a_frame_of_pandas_keeps_its_numbers(tmp_path: Path) -> None:
+    import pandas as pd
+
+    frame = pd.DataFrame({"a": [Decimal("1.10"), None], "b": ["x", FORMULA]})
+    (table,) = tables.found_in(frame.to_html())
+    sheet = openpyxl.load_workbook(tables.save(table, tmp_path / "t", 1)).active
+    rows = [list(row) for row in sheet.iter_rows(values_only=True)]
+    assert rows == [["column 1", "a", "b"], ["0", 1.1, "x"], ["1", None, FORMULA]]
+
+
+@given(st.text(alphabet="<>/tablerdh= \n\"'sp1-", max_size=200))
+def test_no_html_breaks_the_search_for_tables(text: str) -> None:
+    for table in tables.found_in(text):
+        assert re.search(r"</table[^<>]*>$", text[: table.end])
+
+
+# ---------------------------------------------------------------- the index
+
+
+def a_run(number: int = 1, **changes: object) -> index.Run:
+    values = {
+        "at": f"2026-01-15T12:00:{number % 60:02}.000+00:00", "seconds": 1.5, "report": "daily",
+        "values": {"merchant_id": f"MCH-{number}"}, "state": "done", "words": "fine",
+        "notebook": f"daily-{number}.ipynb", "html": f"daily-{number}.html",
+    }  # fmt: skip
+    return index.Run(**values | changes)  # type: ignore[arg-type]
+
+
+def test_the_index_gives_back_what_was_added(tmp_path: Path) -> None:
+    rows = [a_run(1), a_run(2, words=f'{SCRIPT} "é😀"\n', values={"x": 1, "y": None, "z": True})]
+    for row in rows:
+        index.add_run(tmp_path, row)
+    assert reports.runs(tmp_path) == rows
+    assert reports.runs(tmp_path / "nothing") == []
+    text = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert text.count("<script") == 1
+    assert text.isascii()
+
+
+def test_a_row_that_was_broken_off_takes_no_other_with_it(tmp_path: Path) -> None:
+    for number in (1, 2):
+        index.add_run(tmp_path, a_run(number))
+    path = tmp_path / "index.html"
+    path.write_bytes(path.read_bytes()[:-40])  # its program was killed
+    assert reports.runs(tmp_path) == [a_run(1)]
+    index.add_run(tmp_path, a_run(3))
+    assert reports.runs(tmp_path) == [a_run(1), a_run(3)]
+
+
+def _add(folder: Path, worker: int) -> None:
+    for number in range(25):
+        index.add_run(folder, a_run(worker * 100 + number))
+
+
+def test_many_runs_add_their_rows_at_once(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    workers = [context.Process(target=_add, args=(tmp_path, number)) for number in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    expected = {f"daily-{w * 100 + n}.html" for w in range(4) for n in range(25)}
+    found = [row.html for row in reports.runs(tmp_path)]
+    assert len(found) == 100
+    assert set(found) == expected
+
+
+def test_a_row_is_as_quick_after_ten_thousand_as_before(tmp_path: Path) -> None:
+    index.add_run(tmp_path, a_run())
+    path = tmp_path / "index.html"
+    line = path.read_bytes().splitlines(keepends=True)[-1]
+    with path.open("ab") as file:
+        file.write(line * 9_998)
+    times = []
+    for number in range(20):
+        begun = time.perf_counter()
+        index.add_run(tmp_path, a_run(number))
+        times.append(time.perf_counter() - begun)
+    assert len(reports.runs(tmp_path)) == 10_019
+    assert min(times) < 0.05
+
+
+def test_a_full_disk_leaves_the_index_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index.add_run(tmp_path, a_run())
+    before = (tmp_path / "index.html").read_bytes()
+
+    class Full:
+        """A file on a disk with room for ten bytes."""
+
+        def __init__(self, file: object) -> None:
+            self.file = file
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self.file, name)
+
+        def write(self, data: bytes) -> int:
+            return self.file.write(data[:10])  # type: ignore[attr-defined, no-any-return]
+
+    with (
+        (tmp_path / "index.html").open("r+b", buffering=0) as file,
+        pytest.raises(OSError, match="space"),
+    ):
+        index._append(Full(file), b"x" * 100 + b"\n")
+    assert (tmp_path / "index.html").read_bytes() == before

@@ -1,0 +1,443 @@
+"""Many reports: what is refused before the first, what becomes of each, Ctrl-C, and rate limits."""
+
+from __future__ import annotations
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from nbformat.v4 import new_code_cell, new_notebook
+from support import BALANCE
+
+from pay88kit import Books, Pay88, Sandbox
+from pay88kit.cli import main
+from pay88kit.client import shared_pace
+from pay88kit.client.shared_pace import SharedPace
+from pay88kit.config import Config
+from pay88kit.limits import DOCUMENTED
+from pay88kit.reports import ReportError, forking, retrying
+from pay88kit.reports.index import runs
+from pay88kit.reports.many import run_many
+from pay88kit.reports.merchants import merchants_in_file
+
+forked = pytest.mark.skipif(not forking.available(), reason="processes are not forked here")
+
+SMALL = 'print(merchant_id, day, note)\n"fine"'
+
+
+def report(folder: Path, cell: str = SMALL, name: str = "small") -> Path:
+    """A small report of one's own."""
+    parameters = new_code_cell(
+        'merchant_id: str = ...  # the merchant\nday: "date" = "2026-01-15"  # the day\n'
+        'note: str = "none"  # anything'
+    )
+    parameters.metadata["tags"] = ["parameters"]
+    path = folder / f"{name}.ipynb"
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    book = new_notebook(cells=[parameters, new_code_cell(cell)], metadata={"kernelspec": kernel})
+    nbformat.write(book, path)
+    return path
+
+
+def merchants(folder: Path, *rows: str) -> Path:
+    path = folder / "merchants.csv"
+    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    return path
+
+
+def states(out: Path) -> dict[tuple[str, str], str]:
+    return {(run.values["merchant_id"], run.values["day"]): run.state for run in runs(out)}
+
+
+def many(*arguments: object) -> int:
+    return main(["report", "many", *map(str, arguments)])
+
+
+# -- what becomes of them
+
+
+def test_every_merchant_and_every_day_has_a_report(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = merchants(tmp_path, "\ufeffmerchant_id, note", "M-1,", 'M-2,"a, b"', ",", "<b>'é😀,x")
+    out = tmp_path / "out"
+    days = "2026-01-30..2026-02-01"
+    code = many(report(tmp_path), "--merchants", file, "--days", days, "--out", out)
+    said = capsys.readouterr()
+    assert (code, said.err) == (0, "")
+    assert said.out.startswith("small: 9 done, 0 failed in ")
+    wanted = {
+        (merchant, day): "done"
+        for merchant in ("M-1", "M-2", "<b>'é😀")
+        for day in ("2026-01-30", "2026-01-31", "2026-02-01")
+    }
+    assert states(out) == wanted
+    texts = {
+        "".join(nbformat.read(path, 4).cells[2].outputs[0].text) for path in out.glob("*.ipynb")
+    }
+    assert "M-2 2026-02-01 a, b\n" in texts
+    assert "M-1 2026-01-30 none\n" in texts
+    assert len(texts) == 9
+
+
+def test_a_failure_stops_no_other_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cell = (
+        "import os\nif merchant_id == 'M-2': raise ValueError('no good')\n"
+        "if merchant_id == 'M-3': os._exit(5)"
+    )
+    file = merchants(tmp_path, "merchant_id", "M-1", "M-2", "M-3", "M-4")
+    out = tmp_path / "out"
+    assert many(report(tmp_path, cell), "--merchants", file, "--out", out, "--workers", 2) == 1
+    said = capsys.readouterr().out
+    assert "failed: merchant_id=M-2: ValueError: no good" in said
+    if forking.available():
+        assert "failed: merchant_id=M-3: DeadKernelError: This cell ended the process" in said
+    assert "small: 2 done, 2 failed in " in said
+    found = {run.values["merchant_id"]: run.state for run in runs(out)}
+    assert found == {"M-1": "done", "M-2": "failed", "M-3": "failed", "M-4": "done"}
+
+
+def test_resume_makes_only_what_is_missing(tmp_path: Path) -> None:
+    flag = tmp_path / "works"
+    cell = f"import os\nassert merchant_id == 'M-1' or os.path.exists({str(flag)!r})"
+    source = report(tmp_path, cell)
+    out = tmp_path / "out"
+    given: dict[str, Any] = {"out": out, "resume": True}
+    first = run_many(str(source), ["M-1", "M-2"], "2026-01-15", **given)
+    assert (first.done, len(first.failures), first.skipped) == (1, 1, 0)
+    flag.touch()
+    second = run_many(str(source), ["M-1", "M-2", "M-3"], "2026-01-15", **given)
+    assert (second.done, len(second.failures), second.skipped) == (2, 0, 1)
+    third = run_many(str(source), ["M-1", "M-2", "M-3"], "2026-01-15", **given)
+    assert (third.done, third.skipped) == (0, 3)
+    # Another parameter, or a page that is gone, is another report.
+    fourth = run_many(str(source), ["M-1"], "2026-01-15", values={"note": "x"}, **given)
+    assert (fourth.done, fourth.skipped) == (1, 0)
+    # Without it, all are made again, beside the others.
+    assert run_many(str(source), ["M-1"], "2026-01-15", out=out).done == 1
+    assert len(list(out.glob("small-M-1-2026-01-15*.html"))) == 3
+
+
+@forked
+def test_ctrl_c_leaves_nothing_half_made_and_resume_goes_on(tmp_path: Path) -> None:
+    slow = tmp_path / "slow"
+    slow.touch()
+    cell = (
+        f"import os, time, pathlib\n"
+        f"pathlib.Path({str(tmp_path)!r}, f'pid-{{os.getpid()}}').touch()\n"
+        f"while merchant_id > 'M-2' and os.path.exists({str(slow)!r}): time.sleep(0.01)"
+    )
+    source = report(tmp_path, cell)
+    file = merchants(tmp_path, "merchant_id", "M-1", "M-2", "M-3", "M-4", "M-5")
+    out = tmp_path / "out"
+    given = ["report", "many", str(source), "--merchants", str(file), "--out", str(out)]
+    command = [sys.executable, "-m", "pay88kit", *given, "--workers", "2"]
+    program = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    until(lambda: len(list(tmp_path.glob("pid-*"))) == 4)
+    os.killpg(program.pid, signal.SIGINT)
+    said, _ = program.communicate(timeout=60)
+    assert program.returncode == 130
+    assert "--resume goes on" in said
+    for path in tmp_path.glob("pid-*"):
+        pid = int(path.name.removeprefix("pid-"))
+        until(lambda pid=pid: not alive(pid))
+    assert {name for name, _ in states_of(out)} == {"M-1", "M-2"}
+    assert len(list(out.glob("*.ipynb"))) == len(list(out.glob("small-*.html"))) == 2
+    slow.unlink()
+    assert many(source, "--merchants", file, "--out", out, "--resume") == 0
+    assert sorted(states_of(out)) == [(f"M-{n}", "done") for n in range(1, 6)]
+
+
+def states_of(out: Path) -> list[tuple[str, str]]:
+    return [(run.values["merchant_id"], run.state) for run in runs(out)]
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def until(true: Any, seconds: float = 60.0) -> None:
+    ends = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < ends, "it did not happen"
+        time.sleep(0.02)
+
+
+@forked
+def test_a_worker_that_dies_costs_one_report(tmp_path: Path) -> None:
+    # The process that made the report, not that of its cells, whose group it leads.
+    cell = "import os, signal\nif merchant_id == 'M-1': os.kill(os.getppid(), signal.SIGKILL)"
+    names = ["M-1", "M-2", "M-3"]
+    done = run_many(str(report(tmp_path, cell)), names, out=tmp_path / "out", workers=1)
+    (failure,) = done.failures
+    assert failure.values["merchant_id"] == "M-1"
+    assert "SIGKILL" in failure.words
+    assert sorted(states_of(tmp_path / "out")) == [("M-2", "done"), ("M-3", "done")]
+
+
+# -- again
+
+
+RETRIED = (
+    "import pathlib\nfrom pay88kit.errors import ConnectionFailed, InternalServerError\n"
+    "tries = pathlib.Path({folder!r}, merchant_id)\n"
+    "with tries.open('a') as file: file.write('.')\n"
+    "count = len(tries.read_text())\n"
+    "if merchant_id == 'M-lost' and count < 3: raise ConnectionFailed('balance', 'gone')\n"
+    "if merchant_id == 'M-down': raise InternalServerError('balance', 500, 'down')\n"
+    "if merchant_id == 'M-wrong': raise ValueError('wrong')"
+)
+
+
+def test_only_what_may_pass_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = report(tmp_path, RETRIED.format(folder=str(tmp_path)))
+    names = ["M-lost", "M-down", "M-wrong"]
+    done = run_many(str(source), names, out=tmp_path / "out", retries=2)
+    tries = {name: len((tmp_path / name).read_text()) for name in names}
+    assert tries == {"M-lost": 3, "M-down": 3, "M-wrong": 1}
+    assert {failure.values["merchant_id"] for failure in done.failures} == {"M-wrong", "M-down"}
+    # One row and one page for each, however often it was tried.
+    assert len(runs(tmp_path / "out")) == 3
+
+
+def test_a_notebook_of_ones_own_is_not_run_again_unasked(tmp_path: Path) -> None:
+    source = report(tmp_path, RETRIED.format(folder=str(tmp_path)))
+    assert run_many(str(source), ["M-lost"], out=tmp_path / "out").failures
+    assert (tmp_path / "M-lost").read_text() == "."
+
+
+def test_passing_errors_are_no_answer_of_the_merchants() -> None:
+    assert {"ConnectionFailed", "ServiceUnavailable"} <= retrying.PASSING
+    assert not {"RateLimited", "BadRequest", "OutcomeUnknown", "MalformedAnswer"} & retrying.PASSING
+
+
+# -- refused before the first
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (["merchant_id", "M-1", "M-2", "M-1"], "M-1 is in row 2 and in row 4. Remove one of them."),
+        (["merchant", "M-1"], "has no column merchant_id"),
+        (["merchant_id"], "names none"),
+        (["merchant_id,note", ",x"], "row 2: has no merchant_id"),
+        (["merchant_id,note", "M-1,a,b"], "row 2: has more cells than the first row has names"),
+        (["merchant_id,note,note", "M-1,a,b"], "every column needs a name of its own"),
+        (["merchant_id,noted", "M-1,a"], "row 2: noted: no parameter of small. Did you mean note?"),
+        (["merchant_id,day", "M-1,yester"], "row 2: day: 'yester' is no date."),
+    ],
+)
+def test_a_wrong_file_ends_with_2_and_starts_nothing(
+    rows: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    file = merchants(tmp_path, *rows)
+    assert many(report(tmp_path), "--merchants", file, "--out", out) == 2
+    assert said in capsys.readouterr().err
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--days", "2026-01-16..2026-01-15"], "2026-01-15 lies before 2026-01-16"),
+        (["--days", "2026-01-15..9000-01-15"], "has not begun yet"),
+        (["--days", "9000-01-15"], "has not begun yet"),
+        (["--days", "soon..later"], "'soon' is no date"),
+        (["--workers", "0"], "workers: 0 can do nothing"),
+        (["--retry", "-1"], "cannot be less than 0"),
+        (["-p", "merchant_id=M-2"], "merchant_id: is given twice"),
+        (["--days", "2026-01-15", "-p", "day=2026-01-16"], "day: is given twice"),
+        (["-p", "nota=x"], "Did you mean note?"),
+        (["-p", "note=sk_live_abcdefghijklmnop0123456789"], "looks like a secret"),
+    ],
+)
+def test_wrong_options_end_with_2_and_start_nothing(
+    options: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    file = merchants(tmp_path, "merchant_id", "M-1")
+    assert many(report(tmp_path), "--merchants", file, "--out", out, *options) == 2
+    assert said in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_other_wrong_uses(tmp_path: Path) -> None:
+    source = str(report(tmp_path))
+    with pytest.raises(ReportError, match="merchants: there is none"):
+        run_many(source, [], out=tmp_path / "out")
+    with pytest.raises(ReportError, match="cannot be read"):
+        merchants_in_file(tmp_path / "missing.csv")
+    (tmp_path / "latin.csv").write_bytes("merchant_id\nñ".encode("latin-1"))
+    with pytest.raises(ReportError, match="not in UTF-8"):
+        merchants_in_file(tmp_path / "latin.csv")
+    (tmp_path / "taken").write_text("a file")
+    with pytest.raises(ReportError, match="cannot be written"):
+        run_many(source, ["M-1"], out=tmp_path / "taken")
+
+
+def test_a_file_of_a_spreadsheet_is_read_as_it_is_meant(tmp_path: Path) -> None:
+    file = tmp_path / "merchants.csv"
+    with file.open("w", newline="", encoding="utf-8-sig") as target:
+        writer = csv.writer(target)
+        writer.writerows([["merchant_id", "note"], ["M-1", 'two\nlines, "quoted"'], ["M-2", ""]])
+    first, second = merchants_in_file(file)
+    assert (first.merchant_id, first.values) == ("M-1", {"note": 'two\nlines, "quoted"'})
+    assert (second.merchant_id, second.values) == ("M-2", {})
+
+
+def test_the_books_name_the_merchants(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = f"sqlite:///{tmp_path / 'books.db'}"
+    monkeypatch.setenv("PAY88_BOOKS", url)
+    source, out = report(tmp_path), tmp_path / "out"
+    assert many(source, "--from-books", "--out", out) == 2
+    assert "the books have none in local" in capsys.readouterr().err
+    with Sandbox() as sandbox:
+        for merchant_id in ("MCH-COL-B", "MCH-COL-A"):
+            sandbox.merchant(merchant_id=merchant_id)
+            client = Pay88(sandbox.config_for(merchant_id), books=False)
+            balance = client.balance()
+            Books(url).save_balance(balance, environment="local", now=sandbox.clock.now())
+    assert many(source, "--from-books", "--out", out) == 0
+    assert sorted(states_of(out)) == [("MCH-COL-A", "done"), ("MCH-COL-B", "done")]
+
+
+def test_where_processes_are_not_forked_it_works_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forking, "available", lambda: False)
+    monkeypatch.setattr(forking, "start", None)
+    done = run_many(str(report(tmp_path)), ["M-1", "M-2"], out=tmp_path / "out", workers=2)
+    assert (done.done, done.failures) == (2, [])
+    assert sorted(states_of(tmp_path / "out")) == [("M-1", "done"), ("M-2", "done")]
+
+
+# -- 88Pay's limits
+
+
+ASKS = """
+from pay88kit import Pay88, Policy
+with Pay88(books=False, share_token=True, policy=Policy(max_wait=1)) as client:
+    for _ in range(7):
+        client.balance()
+"""
+
+
+def test_the_limits_of_a_merchant_hold_for_all_workers_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"M-{number}" for number in range(12)]
+    with Sandbox(clock="real") as sandbox, sandbox.serve() as url:
+        monkeypatch.setenv("PAY88_BASE_URL", url)
+        monkeypatch.setenv("PAY88_API_KEY", str(sandbox.config.api_key))
+        monkeypatch.setenv("PAY88_MERCHANT_ID", str(sandbox.config.merchant_id))
+        done = run_many(str(report(tmp_path, ASKS)), names, out=tmp_path / "out", workers=4)
+        answers = [r["status_code"] for r in sandbox.requests() if r["path"] == BALANCE]
+        # Nobody is refused by 88Pay: the sixty-first is not sent.
+        assert set(answers) == {200}
+        assert len(answers) == DOCUMENTED["balance"][0]
+        assert {r["status_code"] for r in sandbox.requests()} == {200}
+    assert done.failures
+    assert all("Not sent: the rate limit" in failure.words for failure in done.failures)
+
+
+class Counter:
+    """88Pay's side: which requests it counts, in windows that slide."""
+
+    def __init__(self, per_minute: int, per_hour: int) -> None:
+        self._spans = ((per_minute, 60.0), (per_hour, 3_600.0))
+        self._counted: list[float] = []
+
+    def accepts(self, now: float) -> bool:
+        fits = all(
+            sum(at + length > now for at in self._counted) < size for size, length in self._spans
+        )
+        if fits:
+            self._counted.append(now)
+        return fits
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 3), st.floats(0, 20), st.floats(0.001, 5), st.floats(0, 1), st.booleans()
+        ),
+        min_size=1, max_size=60,
+    )
+)  # fmt: skip
+def test_no_order_of_processes_and_delays_uses_more_than_the_limits(
+    steps: list[tuple[int, float, float, float, bool]],
+) -> None:
+    # A process, the seconds before it asks, until 88Pay counts, and from then to the answer.
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        now = [1_000_000.0]
+        limits = {"balance": (3, 5)}
+        patch.setattr(shared_pace.time, "time", lambda: now[0])
+        patch.setattr(shared_pace, "DOCUMENTED", limits)
+        patch.setattr(shared_pace, "file_of", lambda config, name: Path(folder, f"{name}.json"))
+        paces = [SharedPace(Config()) for _ in range(4)]
+        counter = Counter(*limits["balance"])
+        under_way: list[tuple[float, float, int, str]] = []
+
+        def pass_until(moment: float) -> None:
+            while under_way and min(min(c, a) for c, a, _, _ in under_way) <= moment:
+                item = min(under_way, key=lambda each: min(each[0], each[1]))
+                under_way.remove(item)
+                counts, answered, who, name = item
+                now[0] = max(now[0], min(counts, answered))
+                if counts <= answered and counts < float("inf"):
+                    assert counter.accepts(now[0]), "88Pay would have answered 429"
+                    under_way.append((float("inf"), answered, who, name))
+                else:
+                    paces[who].leave("balance", name, counted=True)
+            now[0] = max(now[0], moment)
+
+        for number, (who, before, until_counted, until_answered, waits) in enumerate(steps):
+            pass_until(now[0] + before)
+            name = str(number)
+            wait = paces[who].take("balance", name)
+            if wait and waits:
+                # What it says is enough, unless somebody else was quicker or is still under way.
+                pass_until(now[0] + wait)
+                wait = paces[who].take("balance", name)
+            if not wait:
+                counts = now[0] + until_counted
+                under_way.append((counts, counts + until_answered, who, name))
+        pass_until(now[0] + 100)
+
+
+def test_a_file_that_cannot_be_read_stops_nobody(tmp_path: Path) -> None:
+    pace = SharedPace(Config())
+    assert pace.take("balance", "a") == 0
+    (kept,) = (tmp_path / "home").rglob("pace/*.json")
+    for text in ("", "[1]", '{"balance": {"answered": "x"}}', "\x00"):
+        kept.write_text(text)
+        assert pace.take("balance", "b") == 0
+    pace.leave("balance", "b", counted=True, closed_for=30)
+    assert 29 < SharedPace(Config()).take("balance", "c") <= 30
+
+
+def test_a_higher_limit_is_followed() -> None:
+    pace = SharedPace(Config())
+    for number in range(60):
+        assert pace.take("balance", str(number)) == 0
+        pace.leave("balance", str(number), counted=True, limit=61 if number == 59 else None)
+    assert pace.take("balance", "x") == 0
+    pace.leave("balance", "x", counted=True)
+    assert pace.take("balance", "y") > 50
