@@ -164,7 +164,8 @@ def lint(tally: Tally) -> None:
 
 def units(tally: Tally) -> None:
     """Everything under tests but the browser."""
-    arguments = ["tests", "--ignore=tests/browser", "-n", "2", "--dist", "loadfile"]
+    # One more than there are cores: some tests wait, for a disk or for a clock.
+    arguments = ["tests", "--ignore=tests/browser", "-n", "3", "--dist", "loadfile"]
     run_pytest(tally, "units", arguments, plain_environment())
 
 
@@ -177,7 +178,7 @@ def notebooks(tally: Tally) -> None:
 
 def browser(tally: Tally) -> None:
     """What a person sees, in Chromium."""
-    in_empty_home(tally, "browser", ["tests/browser"])
+    in_empty_home(tally, "browser", ["tests/browser", "-n", "2", "--dist", "loadfile"])
 
 
 def in_empty_home(tally: Tally, name: str, arguments: list[str]) -> None:

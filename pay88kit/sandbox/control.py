@@ -403,8 +403,9 @@ def _merchant_id(fields: Mapping[str, Any]) -> str | None:
 def _merchant_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
     checked = {name: value for name, value in fields.items() if value is not None}
     known = {"merchant_id", "country", "currency", "credit_limit", "suspended", "limits"}
-    for name in checked.keys() - known:
-        raise Fault(400, f"{name}: no field of a merchant; use {', '.join(sorted(known))}.")
+    for name in fields.keys() - known:
+        use = ", ".join(sorted(known))
+        raise Fault(400, f"{name[:40] or 'body'}: no field of a merchant; use {use}.")
     for name in ("merchant_id", "country", "currency"):
         if not isinstance(checked.get(name, ""), str):
             raise Fault(400, f"{name}: give it as text.")
