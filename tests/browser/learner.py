@@ -6,8 +6,6 @@ and takes the README's pictures.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from driver import Lab
 from playwright.sync_api import Locator, expect
 
@@ -119,6 +117,3 @@ def watches(lab: Lab) -> Locator:
     table = index_of(lab, ".widget()")
     lab.run(0, table)
     return cell(lab, table)
-
-
-WAY: tuple[Callable[[Lab], object], ...] = (pays, solves, sees_the_board, explores, watches)
