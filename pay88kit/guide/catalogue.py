@@ -16,8 +16,8 @@ class Item:
     """One item of the checklist, in 88Pay's words.
 
     ``local`` says whether the local sandbox can practise it; the others happen at 88Pay or in
-    production. ``by_hand`` is the environment of an item that only a person can tick, None where
-    what happens ticks it. ``checks`` are the exercises that practise it.
+    production. ``by_hand`` is the environment for which a person may tick it, None where only
+    what happens does. ``checks`` are the exercises that practise it.
     """
 
     number: int

@@ -44,7 +44,7 @@ class Checklist:
         """Tick an item that only a person can know of; returns the board as it is now.
 
         Args:
-            item: its number: 1, 2, 3, or 16 to 20.
+            item: its number: 1, 2, 3, or 15 to 20.
             note: who says so, or where it is written. It is kept and reported as it stands.
 
         Raises:
@@ -90,19 +90,6 @@ class Checklist:
         """The exercises that were solved."""
         of = f"{Kind.CHECK} "
         return sorted({kind.removeprefix(of) for kind in self._evidence["kind"] if of in kind})
-
-    def frame(self) -> pd.DataFrame:
-        """A row for each item: its number, text, lesson, both marks, and what shows them."""
-        rows = [
-            {
-                "item": item.number, "text": item.text, "lesson": item.lesson,
-                "practised_locally": bool(local), "done": bool(real),
-                "practised_evidence": local, "done_evidence": real,
-            }
-            for item in ITEMS
-            for local, real in [(self._shows(item, local=True), self._shows(item, local=False))]
-        ]  # fmt: skip
-        return to_frame(rows)
 
     def evidence(self) -> pd.DataFrame:
         """Every piece of evidence, with its place, its time in UTC and its reference."""

@@ -129,15 +129,15 @@ class Witness:
                 if received.status == final:
                     self.keep(item, Kind.NOTIFICATION, told, reference)
 
-    def keep(self, item: int, kind: str, what: str, reference: str | None = None) -> Future[None]:
+    def keep(self, item: int, kind: str, what: str, reference: str | None = None) -> None:
         """Keep a piece of evidence soon, unless one of its kind was kept."""
         if (item, kind) in self._kept:
-            return _nothing()
+            return
         self._kept.add((item, kind))
         # It may hold a stranger's words.
         words = without_secrets(one_line(what))[:_LONGEST]
         named = without_secrets(one_line(reference))[:_LONGEST] if reference else None
-        return _later(self._write, item, kind, words, named)
+        _later(self._write, item, kind, words, named)
 
     def _write(self, item: int, kind: str, what: str, reference: str | None) -> None:
         try:
@@ -278,13 +278,10 @@ def _later(work: Any, *given: Any) -> Future[None]:
     try:
         return _writer.submit(work, *given)
     except RuntimeError:
-        return _nothing()  # the interpreter ends
-
-
-def _nothing() -> Future[None]:
-    done: Future[None] = Future()
-    done.set_result(None)
-    return done
+        # The interpreter ends.
+        done: Future[None] = Future()
+        done.set_result(None)
+        return done
 
 
 def _at(place: Place) -> Witness:
