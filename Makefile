@@ -36,8 +36,9 @@ notebooks: setup ## write what is generated in the notebooks, run them, and save
 	@$(BIN)/python tests/tools/write_navigation.py
 	@$(BIN)/python tests/tools/run_notebooks.py
 
-docs: setup ## write the pages in docs/ and in the guide that come from the code
+docs: setup ## write what comes from the code: pages in docs/ and the guide, the Spanish catalogue
 	@$(BIN)/python tests/tools/write_docs.py
+	@$(BIN)/python tests/tools/write_catalogue.py
 
 site: setup ## write the guide as web pages to read, into site/
 	@$(BIN)/python tests/tools/make_site.py
@@ -75,5 +76,5 @@ environment:
 	@echo 'Installing pay88kit and its extras into .venv'
 	@$(BIN)/python -m pip install $(PIP_QUIET) -c constraints.txt uv
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt --overrides overrides.txt \
-	  -e '.[guide,test]'
+	  -e '.[guide,cluster,test]'
 	@echo '$(CURDIR)' > $(STAMP)

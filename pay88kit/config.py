@@ -58,6 +58,8 @@ SECRETS = re.compile(
 _HEADS = ("sk_test_", "sk_live_", "whsec_", "sess_", "Bearer ")
 # A shorter one of this machine's own values would be found everywhere.
 _SHORTEST = 8
+# What this process has read from where it cannot be looked up again, by variable.
+_also: dict[str, str] = {}
 
 
 class Secret(str):
@@ -372,13 +374,13 @@ def own_credentials() -> list[tuple[str, str]]:
     """This machine's credentials, whatever their form: the variable and its value.
 
     Both the process environment and ``.env`` are read, for every 88Pay they may be meant for;
-    ``SHOP_PAY88_API_KEY`` counts like ``PAY88_API_KEY``. Merchant ids are no secrets. Values of
-    fewer than eight characters are left out.
+    ``SHOP_PAY88_API_KEY`` counts like ``PAY88_API_KEY``. Those of :func:`mask_also` count too.
+    Merchant ids are no secrets. Values of fewer than eight characters are left out.
 
     Raises:
         ConfigError: the ``.env`` file is not UTF-8 text.
     """
-    found = []
+    found = list(_also.items())
     names = (*VARIABLES["api_key"], *VARIABLES["webhook_secret"])
     for source in (os.environ, read_dotenv()):
         for variable in source:
@@ -390,6 +392,11 @@ def own_credentials() -> list[tuple[str, str]]:
             password = ""
         found.append(("password in PAY88_BOOKS", unquote(password)))
     return [pair for pair in dict.fromkeys(found) if len(pair[1]) >= _SHORTEST]
+
+
+def mask_also(variable: str, value: Secret) -> None:
+    """Count a credential from elsewhere, such as a keyring, among this machine's from now on."""
+    _also[variable] = value
 
 
 def without_secrets(text: str) -> str:

@@ -54,6 +54,7 @@ from pay88kit.endpoint_check import (
 from pay88kit.endpoint_check import read as read_check
 from pay88kit.endpoint_check import run as running
 from pay88kit.endpoint_check.wire import Mask
+from pay88kit.language import speak, translated
 
 WITH, WITHOUT = True, False
 # What only a count of effects shows.
@@ -590,6 +591,102 @@ def test_it_runs_in_a_notebooks_event_loop() -> None:
 
     with Endpoint() as endpoint:
         assert asyncio.run(cell())["completed"].verdict is Verdict.PASSES
+
+
+# ---------------------------------------------------------------- in Spanish
+
+
+@pytest.fixture
+def in_spanish() -> Iterator[None]:
+    speak("es")
+    yield
+    speak("en")
+
+
+def cells(check: EndpointCheck) -> dict[str, tuple[str, ...]]:
+    """The rows of the table of all probes, by their names."""
+    return {row[0]: row[1:] for row in check.table().rows}
+
+
+def test_every_text_of_a_probe_has_its_spanish() -> None:
+    texts = {
+        text for probe in PROBES
+        for text in (probe.sent, probe.expected, probe.why, probe.fix, probe.basis)
+    }  # fmt: skip
+    assert {text for text in texts if translated(text, "es") == text} == {"200"}
+
+
+def test_a_file_that_was_made_in_english_is_shown_in_spanish(
+    failing: EndpointCheck, in_spanish: None
+) -> None:
+    failing.save("check.json")
+    check = read_check("check.json")
+    assert check.json() == failing.json()
+    assert "not observable from outside" in check.json()
+    assert cells(check)["rejected"] == (
+        "no se observa desde fuera",
+        "una notificación REJECTED válida",
+        "200, y no se despacha nada",
+        '200 {"received":true}; no se ve lo que se despacha',
+    )
+    told = check._repr_html_() + check.summary()
+    for english in ("fails", "doubtful", "a COMPLETED notification", "88Pay documents"):
+        assert english in failing.json()
+        assert english not in told
+    assert "Se debe corregir primero: token_missing." in check.summary()
+
+
+def test_what_the_endpoint_said_stays_as_it_is_whatever_it_resembles(in_spanish: None) -> None:
+    words = "what is fulfilled is not seen, then {reason} 500; fulfilments counted: 3"
+    with Endpoint(lambda delivery: Say(500, body=words.encode())) as endpoint:
+        check_endpoint(endpoint.url, SECRET).save("check.json")
+    shown = cells(read_check("check.json"))
+    assert shown["completed"][-1] == f"500 {words}"
+    assert shown["repeated"][-1] == f"500 {words}, luego 500 {words}"
+    assert shown["simultaneous"][-1] == f"500 {words} y 500 {words}"
+
+
+def test_late_lost_redirected_and_counted_answers_are_told_in_spanish(in_spanish: None) -> None:
+    with merchants.fastapi("answers late") as url:
+        late = cells(judged(url, timeout=SHORT))
+    with merchants.fastapi("redirects") as url:
+        sent_on = cells(judged(url))
+    with merchants.fastapi("looks first, writes later") as url:
+        counted = cells(judged(url, WITH))
+    with merchants.fastapi(secret=SECRET + "!") as url:
+        refused = cells(judged(url))
+    assert late["completed"][-1] == f"sin respuesta dentro de {SHORT:g} s"
+    assert " hacia " in sent_on["completed"][-1]
+    assert "despachos contados: 0 → 2" in counted["simultaneous"][-1]
+    assert counted["simultaneous"][-1].endswith("lo correcto es 1 como máximo")
+    assert "la firma puede ser distinta" in refused["completed"][-1]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "older",
+        None,
+        "200",
+        {"sentence": "{answers:>99999999999}", "values": {"answers": "200"}},
+        {"sentence": "{answers}; fulfilments counted: {counts}", "values": {"answers": "200"}},
+        {"sentence": "not sent: {why}", "values": {"why": "something else"}},
+    ],
+    ids=["older kit", "null", "text", "no sentence of the kit's", "a value missing", "another"],
+)
+def test_where_a_file_does_not_say_how_it_was_put_its_words_are_shown(
+    said: Any, in_spanish: None
+) -> None:
+    record = sample().record()
+    (completed,) = (each for each in record["results"] if each["probe"] == "completed")
+    if said == "older":
+        del completed["said"]
+    else:
+        completed["said"] = said
+    Path("older.json").write_text(json.dumps(record))
+    shown = cells(read_check("older.json"))["completed"]
+    assert shown[1] == "una notificación COMPLETED válida"
+    assert shown[-1] == '200 {"received":true}; fulfilments counted: 1'
 
 
 # ---------------------------------------------------------------- the command, and the report

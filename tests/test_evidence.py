@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from html import unescape
 from pathlib import Path
@@ -36,7 +37,7 @@ from pay88kit import (
 )
 from pay88kit.books import Event, default
 from pay88kit.config import Config
-from pay88kit.endpoint_check import Verdict
+from pay88kit.endpoint_check import Verdict, sample
 from pay88kit.guide import checklist, evidence, onboarding, receipt, your_turn
 from pay88kit.guide.catalogue import ITEMS
 from pay88kit.guide.exercises.turn import every_exercise
@@ -44,6 +45,7 @@ from pay88kit.guide.lesson import lesson_client, lesson_inbox
 from pay88kit.guide.quiz import SUPPORT, support_quiz
 from pay88kit.guide.record import integration_record
 from pay88kit.inbox import Received
+from pay88kit.language import speak, translated
 from pay88kit.webhooks import parse
 
 ORDER = {
@@ -561,6 +563,63 @@ def test_times_are_told_in_the_readers_zone(lesson: tuple[Pay88, Inbox]) -> None
     assert "Times: America/Bogota" in onboarding.first_line(board, "", zone)
     with pytest.raises(WrongUse, match="timezone: "):
         onboarding.zone_of("Bogota")
+
+
+@pytest.fixture
+def in_spanish() -> Iterator[None]:
+    speak("es")
+    yield
+    speak("en")
+
+
+def test_evidence_that_was_kept_in_english_is_shown_in_spanish(
+    lesson: tuple[Pay88, Inbox], in_spanish: None
+) -> None:
+    client, inbox = lesson
+    paid, refused = charge(client, inbox), charge(client, inbox)
+    assert client.sandbox
+    client.sandbox.complete(paid)
+    client.sandbox.reject(refused)
+    client.sandbox.resend(client.sandbox.webhooks(refused)[0]["id"])
+    client.sandbox.clock.advance(100)
+    client.balance()
+    for status in (422, 429):
+        # A 429 is tried again, some times.
+        client.sandbox.fault("charges", "status", status=status, times=None)
+        with pytest.raises(Pay88Error):
+            charge(client, inbox)
+        client.sandbox.clear_faults()
+    your_turn("00.1").check(("PENDING", "COMPLETED", "REJECTED"), client, inbox)
+    integration_record(client, ask=["who"])
+    right = {f"q{number}": question.right for number, question in enumerate(SUPPORT, 1)}
+    support_quiz().check(**right)
+    evidence.judged(replace(sample(), results=()))
+    board = checklist().tick(2, "a token was given")
+    found = board.evidence()
+    assert "COMPLETED came and was verified" in set(found["what"])
+    told = {row[3] for row in onboarding.proof(board).rows}
+    assert told >= {
+        "COMPLETED llegó y se verificó",
+        "REJECTED llegó y se verificó",
+        "se reconoció una repetición",
+        "charges: aceptado",
+        "charges: 422, tratado como error",
+        "charges: 429, tratado como error",
+        "un token nuevo cuando el anterior ya había vencido",
+        "Tres momentos, tres estados",
+        "Cuestionario de soporte: 5 de 5 correctas",
+        # A person's words.
+        "a token was given",
+    }
+    assert told & set(found["what"]) == {"a token was given"}
+    assert "a mano: a token was given" in repr(board)
+    assert f"charges: aceptado ({paid})" in repr(board)
+
+
+def test_every_title_of_the_guide_and_every_item_has_its_spanish() -> None:
+    titles = [exercise.title for exercise in every_exercise()]
+    texts = {*titles, *(item.text for item in ITEMS), *evidence.Told, *evidence.Kind}
+    assert {text for text in texts if translated(text, "es") == text} <= {"endpoint"}
 
 
 def test_a_receipt_is_short(lesson: tuple[Pay88, Inbox]) -> None:

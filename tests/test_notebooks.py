@@ -22,7 +22,7 @@ from pay88kit.guide.glossary import TERMS, Term
 
 GUIDE = Path(__file__).resolve().parent.parent / "notebooks"
 REPORT = "reports/daily_balance"
-NAMES = (*(page.name for page in PAGES), "glossary", "quick_reference", REPORT)
+NAMES = (*(page.name for page in PAGES), "glossary", "quick_reference", "run_a_report", REPORT)
 MOST_LINES = 15
 MEDIAN_LINES = 4
 FEWEST = 3

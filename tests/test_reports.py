@@ -71,7 +71,7 @@ def test_the_page_has_no_code_and_needs_no_network(colombian: reports.Result) ->
     assert '<html lang="en">' in page
     assert "<title>Daily balance</title>" in page
     assert page.count("<h1") == 1
-    assert "play_day" not in page
+    assert "client_for" not in page
     assert "<script" not in page
     # Only what was made beside it is linked, and only when somebody presses the link.
     linked = re.findall(r'(?:src|href)="(?!data:|#)([^"]*)', page)
@@ -170,7 +170,7 @@ def test_a_day_before_the_sandboxs_time_is_refused() -> None:
 
     day = reports.day_of("MCH-COL-29ZTP4", "2026-01-14")
     with pytest.raises(Pay88Error, match="begins on 2026-01-15"):
-        demo.play_day("MCH-COL-29ZTP4", day.start, day.end)
+        demo.play_days("MCH-COL-29ZTP4", [(day.start, day.end)])
 
 
 def test_two_currencies_are_never_summed() -> None:

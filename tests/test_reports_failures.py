@@ -58,10 +58,15 @@ def test_a_failing_report_keeps_its_notebook_and_shows_its_error_page(
     assert A_KEY not in everything_in(out)
 
 
-def test_a_report_whose_process_ends(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("engine", "words"),
+    [("pay88-fork", "ended by itself with exit code 3"), ("nbclient", "process ended")],
+)
+def test_a_report_whose_process_ends(tmp_path: Path, engine: str, words: str) -> None:
     source = notebook_of(tmp_path / "mine.ipynb", "print('before')", "import os; os._exit(3)")
-    with pytest.raises(reports.ReportFailed, match="process ended") as error:
-        reports.run(str(source), out=tmp_path / "out")
+    job = reports.prepare(str(source), {}, tmp_path / "out")
+    with pytest.raises(reports.ReportFailed, match=words) as error:
+        reports.carry_out(job, engine=engine)
     assert error.value.kind == "DeadKernelError"
     assert error.value.notebook.is_file()
     assert "could not be finished" in text_of(error.value.html)
@@ -93,6 +98,11 @@ def test_a_full_disk_is_a_failed_report_and_no_half_file(tmp_path: Path) -> None
     assert ran.returncode == 1, ran.stderr
     assert "report mine: OSError: File too large" in ran.stderr
     assert not list(out.glob("mine*.html"))
+    # The index is smaller, and says so.
+    (row,) = reports.runs(out)
+    assert (row.state, row.report, row.html) == ("failed", "mine", "")
+    assert row.words.startswith("OSError: File too large")
+    assert row.notebook == "".join(path.name for path in out.glob("mine*.ipynb"))
 
 
 def test_an_interrupted_run_leaves_no_page_that_is_never_made(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import re
@@ -12,12 +13,14 @@ from pathlib import Path
 
 import nbformat
 import openpyxl
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from reports_support import notebook_of
 
 from pay88kit import reports
+from pay88kit.language import translated
 from pay88kit.reports import index, page, tables
 
 SCRIPT = "<script>alert(1)</script>"
@@ -207,6 +210,37 @@ def test_a_table_becomes_a_workbook_with_a_link_under_it(tmp_path: Path) -> None
     assert {cell.data_type for row in sheet.iter_rows() for cell in row} <= {"inlineStr", "s", "n"}
 
 
+def test_in_spanish_the_page_and_its_workbooks_are_spanish(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"status": ["COMPLETED", FORMULA], "count": [7, 8], "mine": ["a", "b"]})
+    frame["amount"] = [Decimal("1234567.89"), None]
+    try:
+        reports.speak("es")
+        shown_table = reports.Table("Sums", frame)._repr_html_()
+    finally:
+        reports.speak("en")
+    body = made_of(
+        executed(shown(text_html=shown_table), shown(text_html="<table><tr><td>a<td>b</table>")),
+        tmp_path,
+        failure=f"E: {SCRIPT}",
+        language="es",
+    )
+    assert '<html lang="es">' in body
+    assert "No se pudo terminar este informe." in body
+    assert 'en el <a href="run.ipynb">notebook de esta ejecución</a>.' in body
+    assert "E: &lt;script&gt;" in body
+    first, second = sorted((tmp_path / "run-tables").iterdir())
+    assert second.name == "2-tabla.xlsx"
+    sheet = openpyxl.load_workbook(first).active
+    assert [list(row) for row in sheet.iter_rows(values_only=True)] == [
+        ["estado", "cantidad", "mine", "monto"],
+        ["COMPLETED", 7, "a", 1234567.89],
+        [FORMULA, 8, "b", None],
+    ]
+    book = openpyxl.load_workbook(second)
+    assert [cell.value for cell in book.active[1]] == ["nombre", "valor"]
+    assert book.sheetnames == ["Tabla"]
+
+
 def test_merged_cells_count_for_each_that_they_cover() -> None:
     (table,) = tables.found_in(
         "<table><tr><th rowspan=2>a</th><th colspan=2>b</th></tr><tr><td>1</td><td>2</td></tr>"
@@ -217,8 +251,6 @@ def test_merged_cells_count_for_each_that_they_cover() -> None:
 
 
 def test_a_frame_of_pandas_keeps_its_numbers(tmp_path: Path) -> None:
-    import pandas as pd
-
     frame = pd.DataFrame({"a": [Decimal("1.10"), None], "b": ["x", FORMULA]})
     (table,) = tables.found_in(frame.to_html())
     sheet = openpyxl.load_workbook(tables.save(table, tmp_path / "t", 1)).active
@@ -251,8 +283,23 @@ def test_the_index_gives_back_what_was_added(tmp_path: Path) -> None:
     assert reports.runs(tmp_path) == rows
     assert reports.runs(tmp_path / "nothing") == []
     text = (tmp_path / "index.html").read_text(encoding="utf-8")
-    assert text.count("<script") == 1
+    # Its own, and the words that it reads.
+    assert re.findall(r"<script[^>]*>", text) == [
+        '<script type="application/json" id="words">', "<script>",
+    ]  # fmt: skip
     assert text.isascii()
+
+
+def test_the_index_has_each_of_its_sentences_in_each_language(tmp_path: Path) -> None:
+    index.add_run(tmp_path, a_run())
+    text = (tmp_path / "index.html").read_text(encoding="utf-8")
+    words = json.loads(re.findall(r'<script [^>]*id="words">(.+)</script>', text)[0])
+    data = {"failed", "done"}  # the states of a run
+    said = {*re.findall(r"data-say>([^<]+)<", text), *re.findall(r'say\(\s*"([^"]+)"', text)} | data
+    # The heads of the columns are also their labels on a phone.
+    assert set(re.findall(r'cell\(row, "([^"]+)"', text)) <= said
+    assert words == {code: {s: translated(s, code) for s in said} for code in ("en", "es")}
+    assert [sentence for sentence in said if words["es"][sentence] == sentence] == ["notebook"]
 
 
 def test_a_row_that_was_broken_off_takes_no_other_with_it(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from nbformat.v4 import new_code_cell, new_notebook
+from reports_support import notebook_of
 from support import BALANCE
 
 from pay88kit import Books, Pay88, Sandbox
@@ -87,6 +89,31 @@ def test_every_merchant_and_every_day_has_a_report(
     assert "M-2 2026-02-01 a, b\n" in texts
     assert "M-1 2026-01-30 none\n" in texts
     assert len(texts) == 9
+
+
+def test_today_in_a_range_is_each_merchants_own(tmp_path: Path) -> None:
+    # In Bogotá it is still February.
+    now = datetime(2026, 3, 1, 2, tzinfo=UTC)
+    whom = ["MCH-COL-1", "M-1"]
+    for days, out in (("2026-02-27..today", "a"), ("yesterday..today", "b")):
+        done = run_many(str(report(tmp_path)), whom, days, out=tmp_path / out, now=lambda: now)
+        assert done.failures == []
+    of_both = {("M-1", "2026-02-28"), ("M-1", "2026-03-01"), ("MCH-COL-1", "2026-02-27")}
+    of_both |= {("MCH-COL-1", "2026-02-28")}
+    assert set(states(tmp_path / "a")) == of_both | {("M-1", "2026-02-27")}
+    assert set(states(tmp_path / "b")) == of_both
+
+
+@pytest.mark.parametrize("kind", [': "date"', ""])
+def test_a_range_of_thousands_of_years_is_refused_at_once(kind: str, tmp_path: Path) -> None:
+    cell = f'merchant_id = ""\nday{kind} = "2026-01-15"'
+    source = str(notebook_of(tmp_path / "small.ipynb", parameters=cell))
+    with pytest.raises(ReportError):  # what is imported for the first time takes longer
+        run_many(source, ["M-1"], "soon", out=tmp_path / "out", workers=0)
+    began = time.process_time()
+    with pytest.raises(ReportError, match="days: 9998-12-31 has not begun yet in any time zone"):
+        run_many(source, ["M-1", "M-2"], "1970-01-01..9998-12-31", out=tmp_path / "out")
+    assert time.process_time() - began < 0.1
 
 
 def test_a_failure_stops_no_other_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -255,6 +282,10 @@ def test_a_wrong_file_ends_with_2_and_starts_nothing(
         (["--days", "2026-01-16..2026-01-15"], "2026-01-15 lies before 2026-01-16"),
         (["--days", "2026-01-15..2199-01-15"], "has not begun yet"),
         (["--days", "9000-01-15"], "has not begun yet"),
+        (["--days", "today..yesterday"], "the range is empty"),
+        (["--days", "yesterday..1999-01-15"], "1999-01-15 lies before "),
+        (["--days", "2026-01-15.."], "days: '' is no date"),
+        (["--days", "2026-01-15..tomorrow"], "days: 'tomorrow' is no date"),
         (["--days", "soon..later"], "'soon' is no date"),
         (["--workers", "0"], "workers: 0 can do nothing"),
         (["--retry", "-1"], "cannot be less than 0"),
@@ -324,6 +355,43 @@ def test_where_processes_are_not_forked_it_works_too(
     done = run_many(str(report(tmp_path)), ["M-1", "M-2"], out=tmp_path / "out", workers=2)
     assert (done.done, done.failures) == (2, [])
     assert sorted(states_of(tmp_path / "out")) == [("M-1", "done"), ("M-2", "done")]
+
+
+WITHOUT_FORK = """
+import sys
+from pathlib import Path
+from pay88kit.reports.workers import Task, make
+if __name__ == "__main__":
+    task = Task(sys.argv[1], Path(sys.argv[2]), 0, forks=False)
+    wanted = [{"merchant_id": f"M-{number}"} for number in range(1, 8)]
+    for outcome in make(task, wanted, 2):
+        print(outcome.values["merchant_id"], outcome.done, flush=True)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Ctrl-C is sent to a process group")
+def test_nor_does_ctrl_c_leave_anything_half_made_there(tmp_path: Path) -> None:
+    # It has shown something, so that its notebook is not empty any more.
+    cell = (
+        f"import os, pathlib, sys, time\nprint('begun')\n"
+        f"pathlib.Path({str(tmp_path)!r}, f'pid-{{os.getpid()}}').touch()\n"
+        f"time.sleep(600 if merchant_id > 'M-2' else 0)"
+    )
+    source, out = report(tmp_path, cell), tmp_path / "out"
+    script = tmp_path / "script.py"
+    script.write_text(WITHOUT_FORK)
+    program = subprocess.Popen(
+        [sys.executable, str(script), str(source), str(out)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    until(lambda: len(list(tmp_path.glob("pid-*"))) == 4)
+    os.killpg(program.pid, signal.SIGINT)
+    program.communicate(timeout=60)
+    for path in tmp_path.glob("pid-*"):
+        pid = int(path.name.removeprefix("pid-"))
+        until(lambda pid=pid: not alive(pid))
+    assert sorted(states_of(out)) == [("M-1", "done"), ("M-2", "done")]
+    assert len(list(out.glob("*.ipynb"))) == len(list(out.glob("small-*.html"))) == 2
 
 
 # -- 88Pay's limits

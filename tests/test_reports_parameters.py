@@ -138,6 +138,16 @@ def test_what_cannot_be_is_refused_with_field_fault_and_cure(
     assert "a1b2c3d4e5f6" not in words
 
 
+def test_a_profile_that_a_notebook_names_by_default_is_looked_up_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cell = 'profile: "Profile" = "SHOP"'
+    assert "profile: SHOP_PAY88_API_KEY is not set." in refused(tmp_path, {}, cell)
+    monkeypatch.setenv("SHOP_PAY88_API_KEY", A_KEY)
+    assert prepared(tmp_path, {}, cell) == {}
+    assert prepared(tmp_path, {"profile": "shop"}, cell) == {"profile": "shop"}
+
+
 def test_every_fault_is_named_at_once(tmp_path: Path) -> None:
     said = refused(tmp_path, {"day": "x", "size": "y", "nothing": "z"}).splitlines()
     assert [line.partition(":")[0] for line in said] == ["nothing", "customer", "day", "size"]

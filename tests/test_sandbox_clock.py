@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -45,6 +45,34 @@ def test_it_moves_by_what_it_is_told(sandbox: Sandbox) -> None:
     assert sandbox.clock.now() == START + timedelta(seconds=90.25)
     sandbox.clock.set(START + timedelta(days=1))
     assert sandbox.clock.now() == START + timedelta(days=1)
+
+
+def test_it_can_begin_at_another_time() -> None:
+    begin = datetime(2025, 1, 1, tzinfo=timezone(timedelta(hours=-5)))
+    with Sandbox(limits=None, start=begin) as sandbox:
+        assert sandbox.clock.now() == begin
+        assert in_process(sandbox).get("/_sandbox/clock").json()["data"]["now"] == (
+            "2025-01-01T05:00:00Z"
+        )
+        reference = caller(sandbox).charge("PSE")
+        sandbox.clock.wait_until(sandbox.clock.monotonic() + HOUR)
+        assert sandbox.transaction(reference)["updated_at"] == "2025-01-01T06:00:00Z"
+        sandbox.reset()
+        assert sandbox.clock.now() == begin
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"start": datetime(2025, 1, 1)}, "has no time zone"),
+        ({"start": "2025-01-01"}, "is a str, not a datetime"),
+        ({"start": datetime(9999, 1, 1, tzinfo=UTC)}, "lies after 9000-01-01"),
+        ({"start": START, "clock": "real"}, "a real clock shows the time as it is"),
+    ],
+)
+def test_a_beginning_that_cannot_be_is_refused(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=f"start: {words}"):
+        Sandbox(**options)
 
 
 @pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf")])

@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,22 @@ def test_a_sandbox_goes_on_where_it_stopped(tmp_path: Path) -> None:
         # What was scheduled before falls due now.
         second.clock.advance(72 * 3600)
         assert second.transaction(open_.reference)["status"] == "REJECTED"
+
+
+@pytest.mark.parametrize("moved", [0, 90])
+def test_the_time_at_which_it_began_is_kept(tmp_path: Path, moved: int) -> None:
+    db, begin = tmp_path / "sandbox.db", datetime(2025, 1, 1, tzinfo=UTC)
+    with Sandbox(db=db, start=begin) as first:
+        if moved:
+            first.clock.advance(moved)
+        seconds = first.clock.monotonic()
+    with Sandbox(db=db) as second:
+        assert second.clock.now() == begin + timedelta(seconds=moved)
+        assert second.clock.monotonic() == seconds
+        second.reset()
+        assert second.clock.now() == begin
+    with Sandbox(db=db, start=begin + timedelta(days=9)) as third:
+        assert third.clock.now() == begin
 
 
 def test_the_same_calls_give_the_same_with_and_without_a_break(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from pay88kit.balance.reconciliation import (
     Part,
     part_of,
 )
+from pay88kit.language import _
 from pay88kit.models.methods import METHODS
 
 PAYOUT_OPERATION = "cashout"
@@ -34,7 +35,8 @@ class Candidates:
         self._possible = dict.fromkeys(names, 0)
         self._cents = dict.fromkeys(names, 0)
         self._fits: dict[str, list[str]] = {name: [] for name in names}
-        self._hints: dict[str, str] = {}
+        # The parts of which something else would add up just as well.
+        self._unsure: set[str] = set()
         # By direction: what 88Pay counts more than the books (above zero), or less.
         self._items: list[tuple[bool | None, int, Item]] = []
 
@@ -79,7 +81,8 @@ class Candidates:
             labels = fit.labels[part]
             self._fits[part] += labels
             # One part may add up to both, and is told in one list.
-            self._hints[part] = self._hints.get(part, "") if fit.single else "some of "
+            if not fit.single:
+                self._unsure.add(part)
             taken = set(labels)
             self._items = [
                 each for each in self._items
@@ -93,7 +96,7 @@ class Candidates:
         for name, labels in self._labels.items():
             first = dict.fromkeys(self._fits[name])
             ordered = (*first, *(label for label in labels if label not in first))
-            words = "; ".join(filter(None, (self._named(name), WORDS[name] if labels else "")))
+            words = "; ".join(filter(None, (self._named(name), _(WORDS[name]) if labels else "")))
             known = name != UNMATCHED
             possible = self._possible[name] if known else self._cents[name]
             made.append(part_of(name, self._cents[name], ordered, possible, words))
@@ -103,9 +106,13 @@ class Candidates:
         fits = list(dict.fromkeys(self._fits[name]))
         if not fits:
             return ""
-        more = ", …" if len(fits) > SHOWN else ""
-        listed = f"{self._hints[name]}{', '.join(fits[:SHOWN])}{more}"
-        return f"what adds up to the difference: {listed} (a hint, not a proof)"
+        listed = ", ".join([*fits[:SHOWN], *(["…"] if len(fits) > SHOWN else [])])
+        if name in self._unsure:
+            return _(
+                "what adds up to the difference: some of {listed} (a hint, not a proof)",
+                listed=listed,
+            )
+        return _("what adds up to the difference: {listed} (a hint, not a proof)", listed=listed)
 
 
 def _is_overdue(each: Any, now: datetime) -> bool:

@@ -40,6 +40,7 @@ from pay88kit.balance.reconciliation import (
 from pay88kit.config import Config, SystemClock, fault_of_time
 from pay88kit.errors import WrongUse
 from pay88kit.frames import to_frame
+from pay88kit.language import _
 from pay88kit.models.countries import CURRENCIES, CURRENCY_CODES
 
 if TYPE_CHECKING:
@@ -158,12 +159,12 @@ def reconcile(
 
     difference = gaps["available"] - gaps["payin"] + gaps["payout"] + gaps["settled"]
     by_rates, unused = _by_rates(rates or {}, completed, own)
-    fees, how = by_rates, "by your rates, not by 88Pay"
+    fees, how = by_rates, _("by your rates, not by 88Pay")
     if fees is None:
         fees, how = _Listed(), ""
         if opening is not None:
             fees = _listed(accounts, environment, whose, "fee", own, opening, end, -difference)
-            how = "by the imported file" if fees.references else ""
+            how = _("by the imported file") if fees.references else ""
     on_credit = _on_credit(difference + fees.cents, start, taken, credit)
     rest = difference + fees.cents - on_credit
     items = [
@@ -424,27 +425,33 @@ def _notes(
     unused: Sequence[str],
 ) -> Iterable[str]:
     if opening is None:
-        yield (
+        yield _(
             "There is no opening snapshot, so this balance is where to start: keep it with "
             "books.save_balance(…) or: pay88 balance --save. The next one is compared with it."
         )
     elif since is not None and opening.taken_at > since:
-        yield "There is no snapshot at the time that was asked for: it starts at the next one."
+        yield _("There is no snapshot at the time that was asked for: it starts at the next one.")
     if others:
         listed = ", ".join(sorted(others))
-        yield f"Operations in {listed} are left out: a balance counts {own} only (assumed)."
+        yield _(
+            "Operations in {others} are left out: a balance counts {own} only (assumed).",
+            others=listed,
+            own=own,
+        )
     if file_ended is not None:
-        yield (
-            f"The imported settlements end on {file_ended:%Y-%m-%d}, before the opening: what was "
-            "settled since is what 88Pay says. Import those since then to compare them."
+        yield _(
+            "The imported settlements end on {day}, before the opening: what was settled since is "
+            "what 88Pay says. Import those since then to compare them.",
+            day=f"{file_ended:%Y-%m-%d}",
         )
     if unused and opening is not None:
-        yield (
-            f"rates: no completed operation here is of {', '.join(unused)}. Use method codes, such "
-            'as PSE, and "cashout".'
+        yield _(
+            "rates: no completed operation here is of {unused}. Use method codes, such as PSE, "
+            'and "cashout".',
+            unused=", ".join(unused),
         )
     if taken.net_balance != minus(taken.total_payin, taken.total_payout):
-        yield "88Pay's net_balance is not its own total_payin − total_payout."
+        yield _("88Pay's net_balance is not its own total_payin − total_payout.")
 
 
 def _cents(amount: Decimal) -> int:

@@ -12,6 +12,7 @@ from pay88kit import money
 from pay88kit.display import Row, Shown, as_html, grid_html
 from pay88kit.errors import needs
 from pay88kit.frames import to_frame
+from pay88kit.language import N_, _
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,32 +21,32 @@ _NOTHING = money.from_cents(0)
 # How many references a line shows; the frame has all.
 SHOWN = 5
 
-PENDING = "pending operations"
-UNKNOWN = "unknown outcomes"
-UNMATCHED = "notifications without an operation"
-OVERDUE = "operations without a notification past their time"
-CONTRADICTING = "notifications that contradict the books"
-LATE = "in the opening snapshot already"
-PAYIN = "payin, not explained"
-PAYOUT = "payout, not explained"
-SETTLEMENTS = "settlements that differ from the file"
-CREDIT = "payouts on 88Pay's credit"
-FEES = "fees"
-REST = "fees, reserves and rest: not reported by 88Pay"
+PENDING = N_("pending operations")
+UNKNOWN = N_("unknown outcomes")
+UNMATCHED = N_("notifications without an operation")
+OVERDUE = N_("operations without a notification past their time")
+CONTRADICTING = N_("notifications that contradict the books")
+LATE = N_("in the opening snapshot already")
+PAYIN = N_("payin, not explained")
+PAYOUT = N_("payout, not explained")
+SETTLEMENTS = N_("settlements that differ from the file")
+CREDIT = N_("payouts on 88Pay's credit")
+FEES = N_("fees")
+REST = N_("fees, reserves and rest: not reported by 88Pay")
 
 WORDS = {
-    PENDING: "88Pay may have completed them, and the notification is on its way or lost",
-    UNKNOWN: "sent, and not answered: look in 88Pay's dashboard, then books.resolve(…)",
-    UNMATCHED: "88Pay completed what these books do not have",
-    OVERDUE: "still open after the time that the kit gives their method: look in the dashboard",
-    CONTRADICTING: "another status or amount than the books have: look in the dashboard",
-    LATE: "completed around the opening, and notified after it: counted twice",
-    PAYIN: "88Pay's total_payin and the books differ, and what is open does not say why",
-    PAYOUT: "88Pay's total_payout and the books differ, and what is open does not say why",
-    SETTLEMENTS: "total_settled has changed by another amount than the imported file lists",
-    CREDIT: "at least this much of the payouts did not reduce what is available (assumed)",
+    PENDING: N_("88Pay may have completed them, and the notification is on its way or lost"),
+    UNKNOWN: N_("sent, and not answered: look in 88Pay's dashboard, then books.resolve(…)"),
+    UNMATCHED: N_("88Pay completed what these books do not have"),
+    OVERDUE: N_("still open after the time that the kit gives their method: look in the dashboard"),
+    CONTRADICTING: N_("another status or amount than the books have: look in the dashboard"),
+    LATE: N_("completed around the opening, and notified after it: counted twice"),
+    PAYIN: N_("88Pay's total_payin and the books differ, and what is open does not say why"),
+    PAYOUT: N_("88Pay's total_payout and the books differ, and what is open does not say why"),
+    SETTLEMENTS: N_("total_settled has changed by another amount than the imported file lists"),
+    CREDIT: N_("at least this much of the payouts did not reduce what is available (assumed)"),
     FEES: "",
-    REST: "88Pay's balance shows their sum only: your contract or its support tells them apart",
+    REST: N_("88Pay's balance shows their sum only: your contract or its support tells them apart"),
 }
 
 
@@ -160,7 +161,7 @@ class Reconciliation(Shown):
         return -self.tolerance <= gap <= self.tolerance
 
     def _title(self) -> str:
-        return f"Reconciliation of {self.merchant_id}"
+        return _("Reconciliation of {merchant}", merchant=self.merchant_id)
 
     def _rows(self) -> list[Row]:
         rows = self._summary()
@@ -171,25 +172,27 @@ class Reconciliation(Shown):
 
     def _repr_html_(self) -> str:
         # Three columns, which a phone has room for.
-        header = ["part of the gap", "amount", "references, and what it means"]
+        amount = _("amount")
+        header = [_("part of the gap"), amount, _("references, and what it means")]
         lines = [(*line[:2], ": ".join(filter(None, line[2:]))) for line in self._lines()]
-        parts = grid_html("Parts of the gap", header, lines, numbers=["amount"])
+        parts = grid_html(_("Parts of the gap"), header, lines, numbers=[amount])
         return as_html(self._title(), self._summary()) + parts
 
     def _summary(self) -> list[Row]:
-        simulated = " (Simulated data, not 88Pay)" if self.environment == "local" else ""
-        verdict = {True: "the books and the balance agree", False: "they differ", None: "–"}
-        opening = "none: nothing is compared" if self.opening is None else _when(self.opening)
+        simulated = _("Simulated data, not 88Pay")
+        environment = self.environment + (f" ({simulated})" if self.environment == "local" else "")
+        verdict = {True: _("the books and the balance agree"), False: _("they differ"), None: "–"}
+        opening = _("none: nothing is compared") if self.opening is None else _when(self.opening)
         rows = [
-            ("environment", self.environment + simulated),
-            ("opening", opening),
-            ("balance", "now" if self.closing is None else _when(self.closing)),
-            ("expected", self._show(self.expected)),
+            (_("environment"), environment),
+            (_("opening"), opening),
+            (_("balance"), _("now") if self.closing is None else _when(self.closing)),
+            (_("expected"), self._show(self.expected)),
             ("88Pay", self._show(self.actual)),
-            ("gap", self._show(self.gap)),
-            ("result", verdict[self.ok]),
+            (_("gap"), self._show(self.gap)),
+            (_("result"), verdict[self.ok]),
         ]
-        return rows + [("note", note) for note in self.notes]
+        return rows + [(_("note"), note) for note in self.notes]
 
     def _lines(self) -> list[tuple[str, str, str, str]]:
         """Name, amount, references and words of each part that has something to say."""
@@ -199,11 +202,13 @@ class Reconciliation(Shown):
                 continue
             more = len(part.references) - SHOWN
             references = ", ".join(part.references[:SHOWN])
-            references += f" and {more:,} more" if more > 0 else ""
+            if more > 0:
+                references = _("{listed} and {more} more", listed=references, more=f"{more:,}")
             words = part.words
             if part.possible != part.amount:
-                words += f"; if 88Pay counts all of it: {self._show(part.possible)}"
-            lines.append((part.name, self._show(part.amount), references, words))
+                possible = self._show(part.possible)
+                words += "; " + _("if 88Pay counts all of it: {amount}", amount=possible)
+            lines.append((_(part.name), self._show(part.amount), references, words))
         return lines
 
     def _show(self, amount: Decimal) -> str:
@@ -221,7 +226,7 @@ def part_of(
     words: str | None = None,
 ) -> Part:
     """A part with its usual words, from whole cents."""
-    said = (WORDS[name] if cents else "") if words is None else words
+    said = (_(WORDS[name]) if cents else "") if words is None else words
     return Part(
         name, money.from_cents(cents), references,
         money.from_cents(cents if possible is None else possible), said,

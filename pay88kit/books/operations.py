@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sql
@@ -144,6 +145,29 @@ def end(db: Any, id: str, deadline: datetime | None, *states_before: str, **valu
     return True
 
 
+@cache
+def _imported() -> Any:
+    """The query for the imported rows of an operation's reference. Every create asks it."""
+    twin = operations.alias().c
+    own: Any = sql.bindparam("own")
+    same = [twin[n] == column[n] for n in ("environment", "merchant_id", "amount", "currency")]
+    # Of a PAYIN in a file it is not known whether it was a charge or a cash payment.
+    same.append((twin.operation == "cashout") == (column.operation == "cashout"))
+    its = (twin.id, twin.key, twin.status, twin.updated_at)
+    return (
+        sql.select(
+            column.key, column.status,
+            *(each.label(f"its_{each.name}") for each in its),
+            (twin.operation == column.operation).label("same_kind"),
+            # No condition: SQLite would look for the merchant, and read all that it has.
+            sql.and_(*same).label("same"),
+        )
+        .where(column.id == own, twin.id != own, twin.id.startswith(IMPORTED))
+        .where(twin.reference == column.reference)
+        .with_for_update()
+    )  # fmt: skip
+
+
 def merge_imported(db: Any, id: str) -> dict[str, Any] | None:
     """Make one of an operation and the row that a file has told of it; its values afterwards.
 
@@ -152,24 +176,8 @@ def merge_imported(db: Any, id: str) -> dict[str, Any] | None:
     that row goes, and the operation takes its status and time. None where there is no such row, or
     where direction, amount, currency or key contradict each other.
     """
-    twin = operations.alias().c
-    same = [
-        twin[n] == column[n]
-        for n in ("environment", "merchant_id", "reference", "amount", "currency")
-    ]
-    its = (twin.id, twin.key, twin.status, twin.updated_at)
-    query = (
-        sql.select(
-            column.key, column.status,
-            *(each.label(f"its_{each.name}") for each in its),
-            (twin.operation == column.operation).label("same_kind"),
-        )
-        .where(column.id == id, twin.id != id, twin.id.startswith(IMPORTED), *same)
-        # Of a PAYIN in a file it is not known whether it was a charge or a cash payment.
-        .where((twin.operation == "cashout") == (column.operation == "cashout"))
-        .with_for_update()
-    )  # fmt: skip
-    found = db.execute(query).first()
+    rows = db.execute(_imported(), {"own": id}).all()
+    found = next((row for row in rows if row.same), None)
     if found is None:
         return None
     if found.its_key and (found.key not in (None, found.its_key) or not found.same_kind):

@@ -471,6 +471,16 @@ class Books:
         with self._database.reading() as db:
             return [dict(row) for row in db.execute(query).mappings()]
 
+    def copy_to(self, file: str | Path) -> None:
+        """Write a copy of SQLite books, as they are at this moment, into a new file of mode 0600.
+
+        Books in memory are kept so. Others may go on writing meanwhile.
+
+        Raises:
+            BooksError: they are in PostgreSQL, or ``file`` is there already or cannot be made.
+        """
+        self._database.copy_to(Path(file))
+
     def close(self) -> None:
         """Close the connections."""
         self._database.close()

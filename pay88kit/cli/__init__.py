@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from pay88kit.cli import books, doctor, figures, local, reports, scan, webhook
+from pay88kit.cli import books, demo, doctor, figures, local, reports, scan, webhook
 from pay88kit.errors import Pay88Error, WrongUse
 from pay88kit.version import __version__
 
@@ -46,6 +46,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"pay88kit {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for part in (local, doctor, figures, reports, books, scan, webhook):
+    for part in (local, doctor, figures, reports, demo, books, scan, webhook):
         part.add(commands)
     return parser

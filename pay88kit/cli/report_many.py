@@ -45,11 +45,17 @@ def add(reports: Commands) -> argparse.ArgumentParser:
     )  # fmt: skip
     parser.add_argument(
         "--days", default="", metavar="A..B",
-        help="2026-01-01..2026-01-31, both included; or one day, today, yesterday",
+        help="2026-01-01..2026-01-31, both included; or one day; each may be today or yesterday",
     )  # fmt: skip
-    parser.add_argument(
+    makers = parser.add_mutually_exclusive_group()
+    makers.add_argument(
         "--workers", type=int, metavar="N", help="processes at once (default: one for each core)"
     )
+    makers.add_argument(
+        "--cluster", metavar="ADDRESS",
+        help="let the workers of a Dask cluster make the reports: its scheduler's address, such as "
+        "tcp://192.168.1.5:8786",
+    )  # fmt: skip
     parser.add_argument(
         "--resume", action="store_true", help="leave out what the folder's index has as done"
     )
@@ -81,6 +87,7 @@ def _many(args: argparse.Namespace) -> int:
                 values=given(args),
                 out=args.out,
                 workers=args.workers,
+                cluster=args.cluster,
                 resume=args.resume,
                 retries=args.retry,
                 progress=bar.show,

@@ -11,14 +11,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
 
+from pay88kit.language import N_
+
 
 class Verdict(StrEnum):
     """What a probe found."""
 
-    PASSES = "passes"
-    FAILS = "fails"
-    DOUBTFUL = "doubtful"
-    NOT_OBSERVABLE = "not observable from outside"
+    PASSES = N_("passes")
+    FAILS = N_("fails")
+    DOUBTFUL = N_("doubtful")
+    NOT_OBSERVABLE = N_("not observable from outside")
 
 
 class Kind(Enum):
@@ -112,23 +114,25 @@ class Probe:
     follows: tuple[str, ...] = ()
 
 
-_ANSWER_200 = "88Pay documents: answer 200 within 5 seconds; any other status is a failed delivery."
-_OWN_CHECK = (
+_ANSWER_200 = N_(
+    "88Pay documents: answer 200 within 5 seconds; any other status is a failed delivery."
+)
+_OWN_CHECK = N_(
     "88Pay documents the check: decrypt the token; its transaction_id and transaction_amount must "
     "equal the body's, its ts must be at most 5 minutes old."
 )
-_REPEATS = "88Pay documents: duplicates happen, be idempotent."
-_SILENT = "88Pay does not document this."
-_RETRIES = "88Pay counts anything but 200 as a failed delivery and tries again, up to 10 times."
-_REFUSED = "any 4xx within 5 seconds"
+_REPEATS = N_("88Pay documents: duplicates happen, be idempotent.")
+_REFUSED = N_("any 4xx within 5 seconds")
 _DONE = Call()
 
 ANSWER_TIME = Probe(
     "answer_time",
-    sent="a valid COMPLETED notification",
-    expected="an answer within 5 seconds",
-    why="After 5 seconds 88Pay gives the delivery up and repeats it, though the work may be done.",
-    fix="Keep the notification, answer 200, and do the slow work afterwards, in a queue.",
+    sent=N_("a valid COMPLETED notification"),
+    expected=N_("an answer within 5 seconds"),
+    why=N_(
+        "After 5 seconds 88Pay gives the delivery up and repeats it, though the work may be done."
+    ),
+    fix=N_("Keep the notification, answer 200, and do the slow work afterwards, in a queue."),
     basis=_ANSWER_200,
     rule=IN_TIME,
     fulfilments=None,
@@ -136,12 +140,14 @@ ANSWER_TIME = Probe(
 )
 TLS = Probe(
     "tls",
-    sent="a TLS handshake, where the address is https",
-    expected="a certificate that is valid for this host, and TLS 1.2 or newer",
-    why="A caller that checks certificates cannot deliver to this address.",
-    fix="Install a certificate of a public authority for this host, with its whole chain, and "
-    "renew it in time.",
-    basis="88Pay documents: notification_url is a public HTTPS address.",
+    sent=N_("a TLS handshake, where the address is https"),
+    expected=N_("a certificate that is valid for this host, and TLS 1.2 or newer"),
+    why=N_("A caller that checks certificates cannot deliver to this address."),
+    fix=N_(
+        "Install a certificate of a public authority for this host, with its whole chain, and "
+        "renew it in time."
+    ),
+    basis=N_("88Pay documents: notification_url is a public HTTPS address."),
     rule=ACCEPT,
     calls=(),
     fulfilments=None,
@@ -149,11 +155,11 @@ TLS = Probe(
 )
 LARGE_BODY = Probe(
     "large_body",
-    sent="a valid notification whose body is 1 MiB",
-    expected="a refusal, such as 413",
-    why="Anybody can call a public address; bodies without a limit fill the memory.",
-    fix="Refuse what is longer than about 64 KiB with 413, before it is read whole.",
-    basis=f"{_SILENT} A 5xx shows that the endpoint broke.",
+    sent=N_("a valid notification whose body is 1 MiB"),
+    expected=N_("a refusal, such as 413"),
+    why=N_("Anybody can call a public address; bodies without a limit fill the memory."),
+    fix=N_("Refuse what is longer than about 64 KiB with 413, before it is read whole."),
+    basis=N_("88Pay does not document this. A 5xx shows that the endpoint broke."),
     rule=TOO_LARGE,
     calls=(Call(body=Body.LARGE),),
     fulfilments=1,
@@ -167,22 +173,32 @@ PROBES: tuple[Probe, ...] = (
     ANSWER_TIME,
     Probe(
         "completed",
-        sent="a valid COMPLETED notification",
+        sent=N_("a valid COMPLETED notification"),
         expected="200",
-        why=_RETRIES,
-        fix="Answer 200 to every notification whose token is right, also where you do not know the "
-        "transaction: keep it, and look into it later. Do not redirect.",
+        why=N_(
+            "88Pay counts anything but 200 as a failed delivery and tries again, up to 10 times."
+        ),
+        fix=N_(
+            "Answer 200 to every notification whose token is right, also where you do not know the "
+            "transaction: keep it, and look into it later. Do not redirect."
+        ),
         basis=_ANSWER_200,
         rule=ACCEPT,
         fulfilments=1,
     ),
     Probe(
         "rejected",
-        sent="a valid REJECTED notification",
-        expected="200, and nothing is fulfilled",
-        why=f"{_RETRIES} What was rejected has not been paid.",
-        fix="Answer 200 and mark the order as not paid. Fulfil on COMPLETED only.",
-        basis=f"{_ANSWER_200} REJECTED means failed, expired or cancelled.",
+        sent=N_("a valid REJECTED notification"),
+        expected=N_("200, and nothing is fulfilled"),
+        why=N_(
+            "88Pay counts anything but 200 as a failed delivery and tries again, up to 10 times. "
+            "What was rejected has not been paid."
+        ),
+        fix=N_("Answer 200 and mark the order as not paid. Fulfil on COMPLETED only."),
+        basis=N_(
+            "88Pay documents: answer 200 within 5 seconds; any other status is a failed "
+            "delivery. REJECTED means failed, expired or cancelled."
+        ),
         rule=ACCEPT,
         calls=(Call("REJECTED"),),
         counted=True,
@@ -190,11 +206,16 @@ PROBES: tuple[Probe, ...] = (
     ),
     Probe(
         "repeated",
-        sent="the same COMPLETED notification twice, one after the other",
-        expected="200 both times, fulfilled once",
-        why=f"{_RETRIES} An answer that was lost on the way brings the same notification again.",
-        fix="Remember which transaction you have fulfilled, under a unique key in your database. "
-        "Answer 200 to a repeat and do nothing.",
+        sent=N_("the same COMPLETED notification twice, one after the other"),
+        expected=N_("200 both times, fulfilled once"),
+        why=N_(
+            "88Pay counts anything but 200 as a failed delivery and tries again, up to 10 times. "
+            "An answer that was lost on the way brings the same notification again."
+        ),
+        fix=N_(
+            "Remember which transaction you have fulfilled, under a unique key in your database. "
+            "Answer 200 to a repeat and do nothing."
+        ),
         basis=_REPEATS,
         rule=ACCEPT,
         calls=(_DONE, _DONE),
@@ -204,12 +225,14 @@ PROBES: tuple[Probe, ...] = (
     ),
     Probe(
         "simultaneous",
-        sent="the same COMPLETED notification twice at the same moment",
-        expected="200 to both, fulfilled once",
-        why="Two processes may each find the order unpaid, and both fulfil it.",
-        fix="Let the database decide: a unique key on the transaction, or one UPDATE … WHERE "
-        "status = 'PENDING' whose row count says who was first. Looking first and writing later "
-        "is not enough.",
+        sent=N_("the same COMPLETED notification twice at the same moment"),
+        expected=N_("200 to both, fulfilled once"),
+        why=N_("Two processes may each find the order unpaid, and both fulfil it."),
+        fix=N_(
+            "Let the database decide: a unique key on the transaction, or one UPDATE … WHERE "
+            "status = 'PENDING' whose row count says who was first. Looking first and writing "
+            "later is not enough."
+        ),
         basis=_REPEATS,
         rule=ACCEPT,
         calls=(_DONE, _DONE),
@@ -220,13 +243,19 @@ PROBES: tuple[Probe, ...] = (
     ),
     Probe(
         "pending_after_completed",
-        sent="COMPLETED, then a late PENDING of the same transaction, then COMPLETED again",
-        expected="200 each time, fulfilled once",
-        why="Notifications may arrive in another order. An order that falls back to PENDING is "
-        "fulfilled a second time by the next repeat.",
-        fix="Never let a status go backwards: COMPLETED and REJECTED are kept when PENDING comes.",
-        basis=f"{_REPEATS} PENDING comes before COMPLETED. That their order may change on the "
-        "way is assumed.",
+        sent=N_("COMPLETED, then a late PENDING of the same transaction, then COMPLETED again"),
+        expected=N_("200 each time, fulfilled once"),
+        why=N_(
+            "Notifications may arrive in another order. An order that falls back to PENDING is "
+            "fulfilled a second time by the next repeat."
+        ),
+        fix=N_(
+            "Never let a status go backwards: COMPLETED and REJECTED are kept when PENDING comes."
+        ),
+        basis=N_(
+            "88Pay documents: duplicates happen, be idempotent. PENDING comes before COMPLETED. "
+            "That their order may change on the way is assumed."
+        ),
         rule=ACCEPT,
         calls=(_DONE, Call("PENDING"), _DONE),
         fulfilments=1,
@@ -235,13 +264,20 @@ PROBES: tuple[Probe, ...] = (
     ),
     Probe(
         "rejected_after_completed",
-        sent="COMPLETED, then REJECTED of the same transaction, then COMPLETED again",
-        expected="200 each time, fulfilled once",
-        why="The token does not cover the status, so a second, different final status proves "
-        "nothing. Applied, it undoes a paid order, or the next repeat fulfils it twice.",
-        fix="Keep the first final status, answer 200, and have a person look at the conflict: "
-        "compare with the balance.",
-        basis=f"{_REPEATS} That COMPLETED and REJECTED are final is assumed.",
+        sent=N_("COMPLETED, then REJECTED of the same transaction, then COMPLETED again"),
+        expected=N_("200 each time, fulfilled once"),
+        why=N_(
+            "The token does not cover the status, so a second, different final status proves "
+            "nothing. Applied, it undoes a paid order, or the next repeat fulfils it twice."
+        ),
+        fix=N_(
+            "Keep the first final status, answer 200, and have a person look at the conflict: "
+            "compare with the balance."
+        ),
+        basis=N_(
+            "88Pay documents: duplicates happen, be idempotent. That COMPLETED and REJECTED are "
+            "final is assumed."
+        ),
         rule=ACCEPT,
         calls=(_DONE, Call("REJECTED"), _DONE),
         fulfilments=1,
@@ -252,10 +288,10 @@ PROBES: tuple[Probe, ...] = (
     ),
     Probe(
         "amount_changed",
-        sent="a notification with a higher transaction_amount than its token's",
+        sent=N_("a notification with a higher transaction_amount than its token's"),
         expected=_REFUSED,
-        why="Whoever copies a token can claim to have paid any amount.",
-        fix="Compare the token's transaction_amount with the body's, and with your own order.",
+        why=N_("Whoever copies a token can claim to have paid any amount."),
+        fix=N_("Compare the token's transaction_amount with the body's, and with your own order."),
         basis=_OWN_CHECK,
         rule=REFUSE,
         calls=(Call(body=Body.OTHER_AMOUNT),),
@@ -263,22 +299,24 @@ PROBES: tuple[Probe, ...] = (
     ),
     Probe(
         "token_missing",
-        sent="a COMPLETED notification without an Authorization header",
+        sent=N_("a COMPLETED notification without an Authorization header"),
         expected=_REFUSED,
-        why="Anybody who knows the address can report a payment.",
-        fix="Answer 401 where there is no bearer token, before anything else is done.",
+        why=N_("Anybody who knows the address can report a payment."),
+        fix=N_("Answer 401 where there is no bearer token, before anything else is done."),
         basis=_OWN_CHECK,
         rule=REFUSE,
         calls=(Call(token=Token.MISSING),),
     ),
     Probe(
         "token_foreign",
-        sent="a COMPLETED notification whose token was made with another secret",
+        sent=N_("a COMPLETED notification whose token was made with another secret"),
         expected=_REFUSED,
-        why="Anybody who knows the address and the form of a token can report a payment.",
-        fix="Answer 401 when the token does not decrypt with your own secret. If you keep what you "
-        "cannot decrypt on purpose, because the cipher is not confirmed yet, refuse it once it is "
-        '(Inbox: on_unverified="refuse").',
+        why=N_("Anybody who knows the address and the form of a token can report a payment."),
+        fix=N_(
+            "Answer 401 when the token does not decrypt with your own secret. If you keep what you "
+            "cannot decrypt on purpose, because the cipher is not confirmed yet, refuse it once it "
+            'is (Inbox: on_unverified="refuse").'
+        ),
         basis=_OWN_CHECK,
         rule=REFUSE,
         calls=(Call(token=Token.FOREIGN),),
@@ -286,11 +324,13 @@ PROBES: tuple[Probe, ...] = (
     ),
     Probe(
         "token_stale",
-        sent="a COMPLETED notification whose token is 10 minutes old",
+        sent=N_("a COMPLETED notification whose token is 10 minutes old"),
         expected=_REFUSED,
-        why="Who records one notification can send it again whenever it suits.",
-        fix="Compare the token's ts (epoch milliseconds) with a clock that is set by NTP: at most "
-        "5 minutes.",
+        why=N_("Who records one notification can send it again whenever it suits."),
+        fix=N_(
+            "Compare the token's ts (epoch milliseconds) with a clock that is set by NTP: at most "
+            "5 minutes."
+        ),
         basis=_OWN_CHECK,
         rule=REFUSE,
         calls=(Call(token=Token.STALE),),
@@ -298,11 +338,11 @@ PROBES: tuple[Probe, ...] = (
     ),
     Probe(
         "token_from_the_future",
-        sent="a COMPLETED notification whose token is dated in one hour",
-        expected="better a 4xx: 88Pay's own check lets it through",
-        why="A token from the future stays fresh for as long as its date is ahead.",
-        fix="Refuse a ts more than 5 minutes ahead of your clock, too.",
-        basis="88Pay's documented check does not refuse a time in the future.",
+        sent=N_("a COMPLETED notification whose token is dated in one hour"),
+        expected=N_("better a 4xx: 88Pay's own check lets it through"),
+        why=N_("A token from the future stays fresh for as long as its date is ahead."),
+        fix=N_("Refuse a ts more than 5 minutes ahead of your clock, too."),
+        basis=N_("88Pay's documented check does not refuse a time in the future."),
         rule=BETTER_REFUSE,
         calls=(Call(token=Token.FUTURE),),
         fulfilments=1,
@@ -310,10 +350,10 @@ PROBES: tuple[Probe, ...] = (
     ),
     Probe(
         "token_of_another_transaction",
-        sent="a COMPLETED notification with the valid token of another transaction",
+        sent=N_("a COMPLETED notification with the valid token of another transaction"),
         expected=_REFUSED,
-        why="Who has paid once could have every other order marked as paid.",
-        fix="Compare the token's transaction_id with the body's.",
+        why=N_("Who has paid once could have every other order marked as paid."),
+        fix=N_("Compare the token's transaction_id with the body's."),
         basis=_OWN_CHECK,
         rule=REFUSE,
         calls=(Call(token=Token.OTHER_TRANSACTION),),
@@ -321,11 +361,14 @@ PROBES: tuple[Probe, ...] = (
     ),
     Probe(
         "unknown_fields",
-        sent="a valid COMPLETED notification with further fields, one of them nested",
+        sent=N_("a valid COMPLETED notification with further fields, one of them nested"),
         expected="200",
-        why="88Pay's sample goes on with fields that the page does not name, and may get more.",
-        fix="Read the fields that you need, and let the others pass.",
-        basis=f"{_ANSWER_200} Its sample has further fields.",
+        why=N_("88Pay's sample goes on with fields that the page does not name, and may get more."),
+        fix=N_("Read the fields that you need, and let the others pass."),
+        basis=N_(
+            "88Pay documents: answer 200 within 5 seconds; any other status is a failed "
+            "delivery. Its sample has further fields."
+        ),
         rule=ACCEPT,
         calls=(Call(body=Body.UNKNOWN_FIELDS),),
         fulfilments=1,
@@ -333,11 +376,13 @@ PROBES: tuple[Probe, ...] = (
     ),
     Probe(
         "unknown_status",
-        sent="a valid notification with a status that 88Pay does not document",
-        expected="better 200, and nothing is fulfilled",
-        why="A new status would be repeated ten times, and taken for paid it would cost money.",
-        fix="Keep it and answer 200. Fulfil on COMPLETED only.",
-        basis="88Pay documents PENDING, COMPLETED and REJECTED, and not what a new one would need.",
+        sent=N_("a valid notification with a status that 88Pay does not document"),
+        expected=N_("better 200, and nothing is fulfilled"),
+        why=N_("A new status would be repeated ten times, and taken for paid it would cost money."),
+        fix=N_("Keep it and answer 200. Fulfil on COMPLETED only."),
+        basis=N_(
+            "88Pay documents PENDING, COMPLETED and REJECTED, and not what a new one would need."
+        ),
         rule=BETTER_ACCEPT,
         calls=(Call("UNDER_REVIEW"),),
         counted=True,
@@ -346,10 +391,10 @@ PROBES: tuple[Probe, ...] = (
     ),
     Probe(
         "broken_json",
-        sent="half of a JSON body, with a token that is valid for the whole",
+        sent=N_("half of a JSON body, with a token that is valid for the whole"),
         expected=_REFUSED,
-        why="A 200 says that the notification was received. Nothing usable was.",
-        fix="Answer 400 when the body is not a JSON object with the fields that you need.",
+        why=N_("A 200 says that the notification was received. Nothing usable was."),
+        fix=N_("Answer 400 when the body is not a JSON object with the fields that you need."),
         basis=_OWN_CHECK,
         rule=REFUSE,
         calls=(Call(body=Body.BROKEN),),
@@ -357,11 +402,11 @@ PROBES: tuple[Probe, ...] = (
     ),
     Probe(
         "get",
-        sent="a GET",
-        expected="better a 4xx, such as 405",
-        why="88Pay sends POST. An answer to everything hides that the address is wrong.",
-        fix="Accept POST only.",
-        basis=_SILENT,
+        sent=N_("a GET"),
+        expected=N_("better a 4xx, such as 405"),
+        why=N_("88Pay sends POST. An answer to everything hides that the address is wrong."),
+        fix=N_("Accept POST only."),
+        basis=N_("88Pay does not document this."),
         rule=BETTER_REFUSE,
         calls=(Call(method="GET"),),
         fulfilments=None,

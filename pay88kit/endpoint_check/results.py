@@ -12,14 +12,25 @@ from xml.etree import ElementTree
 
 from pay88kit.display import Row, Shown, as_text, grid_html
 from pay88kit.endpoint_check.probes import Verdict
+from pay88kit.endpoint_check.said import Said, said_in
 from pay88kit.errors import WrongUse
 from pay88kit.frames import to_frame
+from pay88kit.language import N_, _
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_HEADER = ("probe", "verdict", "sent", "expected", "came back")
-_ADVICE = ("probe", "verdict", "why it matters", "how to mend it", "basis")
+_HEADER = (N_("probe"), N_("verdict"), N_("sent"), N_("expected"), N_("came back"))
+_ADVICE = (*_HEADER[:2], N_("why it matters"), N_("how to mend it"), N_("basis"))
+# Numbers of verdicts, in the summary.
+_COUNTED = {
+    Verdict.PASSES: N_("{count} passes"),
+    Verdict.FAILS: N_("{count} fails"),
+    Verdict.DOUBTFUL: N_("{count} doubtful"),
+    Verdict.NOT_OBSERVABLE: N_("{count} not observable from outside"),
+}
+# In the place of the sample's address.
+INVENTED = N_("an invented endpoint; simulated data, not 88Pay")
 _WITHOUT_EFFECTS = (
     "What your endpoint fulfils is not seen from outside: a repeat twice, for instance, or a "
     "rejected order. Give --effects URL (effects= in Python), your own count of fulfilments, and "
@@ -35,6 +46,8 @@ class Result:
     ``observed`` has the endpoint's own words, on one line and without secrets; escape them.
     ``follows`` names the failing probe from which this finding follows, if there is one.
     ``slowest_ms`` is the time of its slowest answer in milliseconds.
+    ``said`` is ``observed`` with the kit's sentences apart, None where there are none: so it can be
+    shown in another language. All else is English, which is translated where it is shown.
     """
 
     probe: str
@@ -49,10 +62,17 @@ class Result:
     documented: bool
     follows: str | None
     slowest_ms: int | None
+    said: Said | None = None
+
+    @property
+    def came_back(self) -> str:
+        """What was observed, in the language of this process."""
+        return self.said.shown() if self.said else self.observed
 
     def record(self) -> dict[str, Any]:
         """The result as JSON's types."""
-        return asdict(self) | {"verdict": str(self.verdict)}
+        said = self.said and self.said.record()
+        return asdict(self) | {"verdict": str(self.verdict), "said": said}
 
 
 @dataclass(frozen=True)
@@ -108,7 +128,7 @@ class EndpointCheck(Shown):
         Raises:
             MissingExtra: without the extra ``frames``.
         """
-        return to_frame([result.record() for result in self.results])
+        return to_frame([result.record() for result in self.results]).drop(columns="said")
 
     def record(self) -> dict[str, Any]:
         """The check as JSON's types."""
@@ -171,33 +191,36 @@ class EndpointCheck(Shown):
 
     def about(self) -> Table:
         """What was judged, when and how."""
-        counted = "counted by the endpoint" if self.effects else "not seen (no effects URL)"
+        counted = _("counted by the endpoint") if self.effects else _("not seen (no effects URL)")
         rows = [
-            ("endpoint", self.url),
-            ("judged at", self.at),
-            ("seed of the invented transactions", str(self.seed)),
-            ("fulfilments", counted),
-            ("result", self.summary()),
+            (_("endpoint"), _(INVENTED) if self.url == INVENTED else self.url),
+            (_("judged at"), self.at),
+            (_("seed of the invented transactions"), str(self.seed)),
+            (_("fulfilments"), counted),
+            (_("result"), self.summary()),
         ]
-        return Table("Webhook check", ("what", "value"), tuple(rows))
+        return Table(_("Webhook check"), (_("what"), _("value")), tuple(rows))
 
     def table(self) -> Table:
         """Every probe: what was sent, what was expected, what came back."""
-        rows = ((r.probe, str(r.verdict), r.sent, r.expected, r.observed) for r in self.results)
-        return Table("Every probe", _HEADER, tuple(rows))
+        rows = (
+            (r.probe, _(r.verdict), _(r.sent), _(r.expected), r.came_back) for r in self.results
+        )
+        return Table(_("Every probe"), tuple(map(_, _HEADER)), tuple(rows))
 
     def advice(self) -> Table:
         """Why it matters and how to mend it, for what fails or is doubtful by itself."""
-        rows = ((r.probe, str(r.verdict), r.why, r.fix, r.basis) for r in self._to_mend())
-        return Table("What to mend", _ADVICE, tuple(rows))
+        rows = ((r.probe, _(r.verdict), _(r.why), _(r.fix), _(r.basis)) for r in self._to_mend())
+        return Table(_("What to mend"), tuple(map(_, _ADVICE)), tuple(rows))
 
     def summary(self) -> str:
         """The check in one line."""
-        counts = ", ".join(f"{self._count(v)} {v}" for v in Verdict if self._count(v))
+        counted = ((said, self._count(verdict)) for verdict, said in _COUNTED.items())
+        counts = ", ".join(_(said, count=count) for said, count in counted if count)
         if self.ok:
-            return f"Nothing that 88Pay documents fails: {counts}."
+            return _("Nothing that 88Pay documents fails: {counts}.", counts=counts)
         names = ", ".join(result.probe for result in self.faults)
-        return f"To be mended first: {names}. In all: {counts}."
+        return _("To be mended first: {names}. In all: {counts}.", names=names, counts=counts)
 
     def __str__(self) -> str:
         return self.text().rstrip("\n")
@@ -277,7 +300,7 @@ def read(path: str | Path) -> EndpointCheck:
 
 def _results(records: Iterable[dict[str, Any]]) -> Iterator[Result]:
     for record in records:
-        yield Result(**record | {"verdict": Verdict(record["verdict"])})
+        yield Result(**record | {"verdict": Verdict(record["verdict"]), "said": said_in(record)})
 
 
 def sample() -> EndpointCheck:

@@ -30,6 +30,7 @@ from pay88kit.endpoint_check.probes import (
     Verdict,
 )
 from pay88kit.endpoint_check.results import EndpointCheck
+from pay88kit.endpoint_check.said import Sentence, Told, say
 from pay88kit.endpoint_check.wire import (
     Answer,
     Mask,
@@ -139,10 +140,11 @@ class _Run:
         self._counted = counted
         self._url = url
         self._ends = time.monotonic() + BUDGET
-        self._gone = self._reason = ""
+        self._gone: Told = ""
+        self._reason = ""
         self._settle = 0.0
         # Why there is no count, once that is known.
-        self._uncounted = "" if counted else "what is fulfilled is not seen"
+        self._uncounted: Told = "" if counted else say(Sentence.UNSEEN)
 
     async def all(self) -> list[Trace]:
         """Every probe."""
@@ -176,10 +178,11 @@ class _Run:
     async def _one(self, trace: Trace) -> None:
         probe = trace.probe
         if self._gone:
-            trace.unseen = f"not sent: {self._gone}"
+            trace.unseen = say(Sentence.NOT_SENT, why=self._gone)
             return
         if time.monotonic() > self._ends:
-            trace.unseen = f"not sent: the {BUDGET:g} s of a check are over"
+            over = say(Sentence.TIME_OVER, seconds=f"{BUDGET:g}")
+            trace.unseen = say(Sentence.NOT_SENT, why=over)
             return
         transaction = self._transaction(probe)
         trace.reference = transaction.reference if probe.calls[0].method == "POST" else None
@@ -198,7 +201,7 @@ class _Run:
                     return
         except Unreachable as error:
             self._reason = str(error)
-            self._gone = f"the endpoint no longer listens since {probe.name} ({error})"
+            self._gone = say(Sentence.GONE, probe=probe.name, reason=self._reason)
             trace.unseen = self._gone
         except SignerFailed as error:
             trace.unseen = str(error)
@@ -220,7 +223,7 @@ class _Run:
             if trace.probe.name == "completed" and trace.answers:
                 await self._settled(trace, transaction)
         except Uncounted as error:
-            trace.unseen = self._uncounted = f"effects: {error}"
+            trace.unseen = self._uncounted = say(Sentence.EFFECTS, why=error.said)
 
     async def _settled(self, trace: Trace, transaction: Transaction) -> None:
         """Learn how long after its 200 the endpoint fulfils, in a queue for instance."""
@@ -229,7 +232,7 @@ class _Run:
             return
         while not trace.counts[-1]:
             if time.monotonic() - started > SETTLE:
-                self._uncounted = "the endpoint counted no fulfilment of a valid notification"
+                self._uncounted = say(Sentence.NEVER_COUNTED)
                 self._settle = 0.0
                 return
             await asyncio.sleep(STEP)
@@ -244,7 +247,7 @@ class _Run:
             await self._wire.send(Ready("GET", {}, b""))
         except Unreachable as error:
             trace.found = Verdict.FAILS
-            trace.unseen = f"no answer, and since then the endpoint does not listen ({error})"
+            trace.unseen = say(Sentence.STOPPED, reason=str(error))
 
     async def _count_again(self, traces: Iterable[Trace]) -> None:
         """Once more at the end: a second fulfilment may have come late."""

@@ -20,6 +20,7 @@ from pay88kit.config import SECRET_SHAPES, is_loopback
 from pay88kit.display import one_line
 from pay88kit.endpoint_check.notification import Ready, Transaction
 from pay88kit.endpoint_check.probes import Kind, Verdict
+from pay88kit.endpoint_check.said import Said, Sentence, Told, say
 from pay88kit.errors import ConnectionFailed, WrongUse
 
 # What is read of an answer, and what is shown of it.
@@ -30,16 +31,25 @@ _AGENT = "pay88kit webhook check"
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back. ``text`` is the endpoint's, on one line and without secrets."""
+    """What came back. ``text`` is the endpoint's, on one line and without secrets.
+
+    Where nothing came in time it is the limit in seconds, where nothing came at all the reason.
+    """
 
     kind: Kind
     status: int | None
     seconds: float
     text: str = ""
 
-    def __str__(self) -> str:
-        said = self.kind.value if self.status is None else str(self.status)
-        return f"{said} {self.text}".strip()
+    def told(self) -> Told:
+        """The answer in words."""
+        if self.kind is Kind.LATE:
+            return say(Sentence.LATE, seconds=self.text)
+        if self.kind is Kind.DROPPED:
+            return say(Sentence.DROPPED, reason=self.text)
+        if self.kind is Kind.REDIRECT and self.text:
+            return say(Sentence.REDIRECTED, status=str(self.status), address=self.text)
+        return f"{self.status} {self.text}".strip()
 
 
 class Unreachable(Exception):
@@ -48,6 +58,10 @@ class Unreachable(Exception):
 
 class Uncounted(Exception):
     """The endpoint's count of fulfilments was not to be had."""
+
+    def __init__(self, said: Said) -> None:
+        super().__init__(str(said))
+        self.said = said
 
 
 def parts_of(url: str, name: str = "url") -> SplitResult:
@@ -128,13 +142,12 @@ class Wire:
             async with asyncio.timeout(self._limit):
                 status, text = await self._ask(self._url, ready.method, ready.headers, ready.body)
         except TimeoutError:
-            return answer(Kind.LATE, text=f"within {self._limit:g} s")
+            return answer(Kind.LATE, text=f"{self._limit:g}")
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             raise Unreachable(_reason(error)) from None
         except (httpx.HTTPError, ssl.SSLError, OSError) as error:
-            return answer(Kind.DROPPED, text=f"({_reason(error)})")
-        location = f"to {text}" if 300 <= status < 400 else text
-        return answer(_kind(status), status, location)
+            return answer(Kind.DROPPED, text=_reason(error))
+        return answer(_kind(status), status, text)
 
     async def count(self, transaction: Transaction, *, new: bool = False) -> int:
         """How often the endpoint says it has fulfilled a transaction; ``new`` was never sent.
@@ -148,7 +161,7 @@ class Wire:
             async with asyncio.timeout(self._limit):
                 status, text = await self._ask(url, "GET", {}, b"")
         except (TimeoutError, httpx.HTTPError, OSError) as error:
-            raise Uncounted(f"the address gave no answer ({_reason(error)}).") from None
+            raise Uncounted(say(Sentence.COUNT_SILENT, reason=_reason(error))) from None
         try:
             found = json.loads(text) if status == 200 else None
         except ValueError:
@@ -156,44 +169,41 @@ class Wire:
         count = found.get("count") if isinstance(found, dict) else found
         if not isinstance(count, int) or isinstance(count, bool) or count < 0:
             raise Uncounted(
-                f"the address answered {status} {self._mask(text)!r}. It must answer a GET with "
-                f"?reference=… and &transaction_id=… with 200 and a number, or "
-                f'{{"count": number}}; 0 for one that it does not know.'
+                say(Sentence.COUNT_WRONG, status=str(status), text=repr(self._mask(text)))
             )
         if new and count:
-            raise Uncounted(
-                f"the address counts {count} of a transaction that was never sent. It must count "
-                f"those of the reference in its query."
-            )
+            raise Uncounted(say(Sentence.COUNT_INVENTED, count=str(count)))
         return count
 
-    async def tls(self) -> tuple[Verdict, str]:
+    async def tls(self) -> tuple[Verdict, Said]:
         """What a caller sees of the encryption."""
         parts = urlsplit(self._url)
         host = parts.hostname or ""
         if parts.scheme == "http":
             if is_loopback(host):
-                return Verdict.NOT_OBSERVABLE, "http:// on this machine: nothing is encrypted"
-            return Verdict.FAILS, "http://: 88Pay calls https:// addresses only"
+                return Verdict.NOT_OBSERVABLE, say(Sentence.PLAIN_HERE)
+            return Verdict.FAILS, say(Sentence.PLAIN)
         try:
             async with asyncio.timeout(self._limit):
                 _, writer = await asyncio.open_connection(
                     host, parts.port or 443, ssl=_trusted(), server_hostname=host
                 )
         except ssl.SSLCertVerificationError as error:
-            return Verdict.FAILS, f"the certificate is refused: {self._mask(error.verify_message)}"
+            reason = self._mask(error.verify_message)
+            return Verdict.FAILS, say(Sentence.CERTIFICATE_REFUSED, reason=reason)
         except ssl.SSLError as error:
-            return Verdict.FAILS, f"no encrypted connection: {self._mask(_reason(error))}"
+            reason = self._mask(_reason(error))
+            return Verdict.FAILS, say(Sentence.NOT_ENCRYPTED, reason=reason)
         except (TimeoutError, OSError) as error:
             # Behind a proxy, for instance. Whether anybody listens is seen by the calls.
-            return Verdict.NOT_OBSERVABLE, f"no connection of its own ({_reason(error)})"
+            return Verdict.NOT_OBSERVABLE, say(Sentence.NO_CONNECTION, reason=_reason(error))
         session: ssl.SSLObject = writer.get_extra_info("ssl_object")
         version, until = session.version(), _until(session)
         writer.close()
-        said = f"{version}, certificate until {until:%Y-%m-%d}"
+        seen = {"version": str(version), "day": f"{until:%Y-%m-%d}"}
         if until - datetime.now(UTC) < EXPIRES_SOON:
-            return Verdict.DOUBTFUL, f"{said}: renew it"
-        return Verdict.PASSES, said
+            return Verdict.DOUBTFUL, say(Sentence.CERTIFICATE_ENDS, **seen)
+        return Verdict.PASSES, say(Sentence.CERTIFICATE, **seen)
 
     async def _ask(
         self, url: str, method: str, headers: dict[str, str], body: bytes

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from pay88kit.language import N_
+
 
 @dataclass(frozen=True)
 class Item:
@@ -78,53 +80,53 @@ class Page:
 
 # 88Pay's guide overview, in its order.
 ITEMS = (
-    Item(1, "Create 88Pay account", local=False, by_hand="sandbox"),
-    Item(2, "Upload and get documents approved", local=False, by_hand="sandbox"),
-    Item(3, "Obtain API credentials", local=False, by_hand="sandbox"),
-    Item(4, "Set up development environment"),
-    Item(5, "Configure sandbox credentials", local=False),
-    Item(6, "Implement token generation", checks=("02.1", "02.3")),
-    Item(7, "Create first test payment", checks=("00.2", "03.1")),
-    Item(8, "Set up webhook endpoint", checks=("04.2", "04.3")),
-    Item(9, "Handle webhook notifications", checks=("00.3", "04.1")),
-    Item(10, "Implement error handling", checks=("07.2", "07.3")),
-    Item(11, "Test successful payments", checks=("00.1",)),
-    Item(12, "Test failed payments", checks=("03.2",)),
-    Item(13, "Test webhook delivery", checks=("04.1",)),
-    Item(14, "Test token expiration", checks=("02.2",)),
+    Item(1, N_("Create 88Pay account"), local=False, by_hand="sandbox"),
+    Item(2, N_("Upload and get documents approved"), local=False, by_hand="sandbox"),
+    Item(3, N_("Obtain API credentials"), local=False, by_hand="sandbox"),
+    Item(4, N_("Set up development environment")),
+    Item(5, N_("Configure sandbox credentials"), local=False),
+    Item(6, N_("Implement token generation"), checks=("02.1", "02.3")),
+    Item(7, N_("Create first test payment"), checks=("00.2", "03.1")),
+    Item(8, N_("Set up webhook endpoint"), checks=("04.2", "04.3")),
+    Item(9, N_("Handle webhook notifications"), checks=("00.3", "04.1")),
+    Item(10, N_("Implement error handling"), checks=("07.2", "07.3")),
+    Item(11, N_("Test successful payments"), checks=("00.1",)),
+    Item(12, N_("Test failed payments"), checks=("03.2",)),
+    Item(13, N_("Test webhook delivery"), checks=("04.1",)),
+    Item(14, N_("Test token expiration"), checks=("02.2",)),
     # No lesson sends 88Pay's own sandbox more than it allows.
-    Item(15, "Test rate limiting", by_hand="sandbox", checks=("07.3",)),
-    Item(16, "Switch to production credentials", local=False, by_hand="production"),
-    Item(17, "Configure production webhook URL", local=False, by_hand="production"),
-    Item(18, "Set up monitoring and alerts", by_hand="production", checks=("06.3", "08.2")),
-    Item(19, "Document integration", by_hand="production"),
-    Item(20, "Train support team", by_hand="production"),
+    Item(15, N_("Test rate limiting"), by_hand="sandbox", checks=("07.3",)),
+    Item(16, N_("Switch to production credentials"), local=False, by_hand="production"),
+    Item(17, N_("Configure production webhook URL"), local=False, by_hand="production"),
+    Item(18, N_("Set up monitoring and alerts"), by_hand="production", checks=("06.3", "08.2")),
+    Item(19, N_("Document integration"), by_hand="production"),
+    Item(20, N_("Train support team"), by_hand="production"),
 )
 
 PAGES = (
-    Page("00_start_here", "Start here", minutes=15, items=(4,)),
+    Page("00_start_here", N_("Start here"), minutes=15, items=(4,)),
     Page(
-        "01_credentials", "Credentials", ("00",), 15, items=(1, 2, 3, 5),
+        "01_credentials", N_("Credentials"), ("00",), 15, items=(1, 2, 3, 5),
         step="1 · Get API credentials",
     ),
     Page(
-        "02_token", "Token", ("01",), 20, items=(6, 14),
+        "02_token", N_("Token"), ("01",), 20, items=(6, 14),
         step="2 · Generate authentication token",
     ),
     Page(
-        "03_charge", "Charge", ("02",), 30, items=(7, 11, 12),
+        "03_charge", N_("Charge"), ("02",), 30, items=(7, 11, 12),
         step="3 · Create operations (payins)",
     ),
-    Page("04_webhooks", "Webhooks", ("03",), 45, items=(8, 9, 13), step="4 · Set up webhooks"),
-    Page("05_payouts", "Payouts", ("03", "04"), 25, step="3 · Create operations (payouts)"),
-    Page("06_balance", "Balance", ("05",), 45, items=(18,), step="5 · Check balance"),
-    Page("07_errors_and_limits", "Errors and limits", ("03",), 35, items=(10, 15)),
-    Page("08_reconcile", "Reconcile", ("04", "05", "06", "07"), 40, items=(18,)),
+    Page("04_webhooks", N_("Webhooks"), ("03",), 45, items=(8, 9, 13), step="4 · Set up webhooks"),
+    Page("05_payouts", N_("Payouts"), ("03", "04"), 25, step="3 · Create operations (payouts)"),
+    Page("06_balance", N_("Balance"), ("05",), 45, items=(18,), step="5 · Check balance"),
+    Page("07_errors_and_limits", N_("Errors and limits"), ("03",), 35, items=(10, 15)),
+    Page("08_reconcile", N_("Reconcile"), ("04", "05", "06", "07"), 40, items=(18,)),
     Page(
-        "09_go_live", "Go live", ("01", "02", "03", "04", "05", "06", "07", "08"), 35,
+        "09_go_live", N_("Go live"), ("01", "02", "03", "04", "05", "06", "07", "08"), 35,
         items=(16, 17, 18, 19, 20),
     ),
-    Page("explore", "Explore", step="a place to try things"),
+    Page("explore", N_("Explore"), step="a place to try things"),
 )  # fmt: skip
 
 # What a learner goes through once; `explore` is for always.

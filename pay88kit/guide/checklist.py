@@ -10,9 +10,10 @@ from pay88kit.display import grid_html, one_line
 from pay88kit.errors import BooksError, MissingExtra, WrongUse
 from pay88kit.frames import to_frame
 from pay88kit.guide.catalogue import ITEMS, Item
-from pay88kit.guide.evidence import LOCAL, Kind, all_evidence
+from pay88kit.guide.evidence import LOCAL, Kind, all_evidence, told
 from pay88kit.guide.exercises.turn import every_exercise
 from pay88kit.guide.sheet import Sheet
+from pay88kit.language import N_, _
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,14 +31,14 @@ class Checklist:
     answered, or what a person ticked who knows. One never counts as the other.
     """
 
-    _HEADER = ("#", "Item", "Lesson", "Practised locally", "Done")
+    _HEADER = ("#", N_("Item"), N_("Lesson"), N_("Practised locally"), N_("Done"))
 
     def __init__(self) -> None:
         self._trouble = ""
         try:
             self._evidence = all_evidence()
         except (BooksError, MissingExtra) as error:
-            self._trouble = f"The evidence cannot be read: {error}"
+            self._trouble = _("The evidence cannot be read: {error}", error=error)
             self._evidence = to_frame([], _COLUMNS)
 
     def tick(self, item: int, note: str) -> Checklist:
@@ -98,11 +99,15 @@ class Checklist:
     @property
     def summary(self) -> str:
         """Both counts in a line."""
-        possible = sum(item.local for item in ITEMS)
-        return (
-            f"{len(self.practised)} of {possible} practised locally, "
-            f"{len(self.done)} of {len(ITEMS)} done, "
-            f"{len(self.exercises)} of {len(every_exercise())} exercises solved"
+        return _(
+            "{practised} of {possible} practised locally, {done} of {items} done, {solved} of "
+            "{exercises} exercises solved",
+            practised=len(self.practised),
+            possible=sum(item.local for item in ITEMS),
+            done=len(self.done),
+            items=len(ITEMS),
+            solved=len(self.exercises),
+            exercises=len(every_exercise()),
         )
 
     def _shows(self, item: Item, *, local: bool) -> str:
@@ -117,18 +122,19 @@ class Checklist:
             return ""
         strength = [_strength(kind) for kind in found["kind"]]
         best = found.iloc[strength.index(min(strength))]
-        kind, _, exercise = str(best["kind"]).partition(" ")
-        told = (
-            f"{best['what']} ({best['reference']})" if _known(best["reference"]) else best["what"]
-        )
+        kind, exercise = best["kind"], _exercise(best["kind"])
+        what = told(kind, best["what"])
+        if _known(best["reference"]):
+            what = f"{what} ({best['reference']})"
         if kind == Kind.HAND:
-            return f"by hand: {told}"
-        where = "" if local else f"{best['environment']}{self._whose(best)}: "
-        return where + (f"exercise {exercise}: {told}" if exercise else told)
+            return _("by hand: {note}", note=what)
+        if exercise:
+            what = _("exercise {exercise}: {what}", exercise=exercise, what=what)
+        return what if local else f"{best['environment']}{self._whose(best)}: {what}"
 
     def sheet(self) -> Sheet:
         """The same table without links, for a page that is read elsewhere."""
-        return Sheet(self._title(), self._HEADER, tuple(self._cells()))
+        return Sheet(self._title(), self._header(), tuple(self._cells()))
 
     def _whose(self, best: Any) -> str:
         """The merchant, where several have evidence at 88Pay."""
@@ -140,28 +146,33 @@ class Checklist:
         return [
             (
                 str(item.number),
-                item.text,
+                _(item.text),
                 item.lesson,
-                _mark(self._shows(item, local=True), "–" if item.local else "not here"),
+                _mark(self._shows(item, local=True), "–" if item.local else _("not here")),
                 _mark(self._shows(item, local=False), "–"),
             )
             for item in ITEMS
         ]
 
     def _title(self) -> str:
-        return f"88Pay's integration checklist: {self._trouble or self.summary}"
+        state = self._trouble or self.summary
+        return _("88Pay's integration checklist: {state}", state=state)
+
+    def _header(self) -> tuple[str, ...]:
+        return tuple(map(_, self._HEADER))
 
     def __repr__(self) -> str:
         return repr(self.sheet())
 
     def _repr_html_(self) -> str:
         links = {item.lesson: f"{item.lesson}.ipynb" for item in ITEMS}
-        return grid_html(self._title(), self._HEADER, self._cells(), numbers=["#"], links=links)
+        return grid_html(self._title(), self._header(), self._cells(), numbers=["#"], links=links)
 
 
 def example(item: Item) -> str:
     """How an item is ticked by hand."""
-    return f'checklist().tick({item.number}, "on 2 March, says Ana")'
+    note = _("on 2 March, says Ana")
+    return f'checklist().tick({item.number}, "{note}")'
 
 
 def checklist() -> Checklist:
@@ -192,6 +203,11 @@ def _strength(kind: str) -> int:
     order: list[str] = list(Kind)
     name = kind.partition(" ")[0]
     return order.index(name) if name in order else len(order)
+
+
+def _exercise(kind: str) -> str:
+    """The exercise that was checked, such as ``03.1``; empty where it was none."""
+    return kind.partition(" ")[2]
 
 
 def _known(value: object) -> bool:

@@ -11,6 +11,7 @@ those who read.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -24,6 +25,7 @@ from pay88kit import money
 from pay88kit.config import BASE_URLS, Config, without_secrets
 from pay88kit.display import one_line
 from pay88kit.guide.catalogue import ITEMS
+from pay88kit.language import N_, _
 from pay88kit.policy import usable_seconds
 
 if TYPE_CHECKING:
@@ -49,12 +51,38 @@ _PATIENCE = 12.0
 class Kind(StrEnum):
     """How evidence came about; what shows most comes first."""
 
-    NOTIFICATION = "notification"
-    EXCHANGE = "exchange"
-    ENDPOINT = "endpoint"
-    CHECK = "check"
-    RECORD = "record"
-    HAND = "hand"
+    NOTIFICATION = N_("notification")
+    EXCHANGE = N_("exchange")
+    ENDPOINT = N_("endpoint")
+    CHECK = N_("check")
+    RECORD = N_("record")
+    HAND = N_("hand")
+
+
+class Told(StrEnum):
+    """What is kept with something in it: in English, and read again by :func:`told`.
+
+    The first that fits is taken.
+    """
+
+    CAME = N_("{status} came and was verified")
+    ACCEPTED = N_("{call}: accepted")
+    OWN_CALL_RAISED = N_("a call: {status}, raised as an error")
+    RAISED = N_("{call}: {status}, raised as an error")
+    RECORD = N_("an integration record, {filled} of {lines} lines filled in")
+    QUIZ = N_("Support quiz: {right} of {questions} right")
+
+
+def told(kind: str, what: str) -> str:
+    """What a piece of evidence says, in the language of this process; a person's note as it is."""
+    if kind == Kind.HAND:
+        return what
+    for sentence in Told:
+        pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+)", re.escape(sentence))
+        found = re.fullmatch(pattern, what)
+        if found:
+            return _(sentence, **found.groupdict())
+    return _(what)
 
 
 @dataclass(frozen=True)
@@ -114,20 +142,20 @@ class Witness:
             self.repeats += 1
             # At 88Pay it may be the learner's own: lesson 04 signs one.
             if reference in self._applied and not self.place.at_88pay:
-                self.keep(13, Kind.NOTIFICATION, "a repeat was recognised", reference)
+                self.keep(13, Kind.NOTIFICATION, N_("a repeat was recognised"), reference)
         if received.outcome != "applied" or reference is None:
             return
         self.references[reference] = None
         self._applied.add(reference)
-        told = f"{str(received.status)[:20]} came and was verified"
-        self.keep(8, Kind.NOTIFICATION, "the inbox was reached", reference)
-        self.keep(9, Kind.NOTIFICATION, told, reference)
+        came = Told.CAME.format(status=str(received.status)[:20])
+        self.keep(8, Kind.NOTIFICATION, N_("the inbox was reached"), reference)
+        self.keep(9, Kind.NOTIFICATION, came, reference)
         if self.place.at_88pay:
-            self.keep(13, Kind.NOTIFICATION, "88Pay delivered it", reference)
+            self.keep(13, Kind.NOTIFICATION, N_("88Pay delivered it"), reference)
         if received.operation in _PAYINS:
             for item, final in ((11, "COMPLETED"), (12, "REJECTED")):
                 if received.status == final:
-                    self.keep(item, Kind.NOTIFICATION, told, reference)
+                    self.keep(item, Kind.NOTIFICATION, came, reference)
 
     def keep(self, item: int, kind: str, what: str, reference: str | None = None) -> None:
         """Keep a piece of evidence soon, unless one of its kind was kept."""
@@ -179,28 +207,30 @@ class Exchanges:
             reference = str(data["reference"])
             witness.references[reference] = None
             if _CREATES[operation] in _PAYINS:
-                witness.keep(7, Kind.EXCHANGE, f"{operation}: accepted", reference)
+                witness.keep(7, Kind.EXCHANGE, Told.ACCEPTED.format(call=operation), reference)
 
     def _token(self, witness: Witness, now: datetime) -> None:
-        witness.keep(4, Kind.EXCHANGE, "an exchange with a token")
-        witness.keep(6, Kind.EXCHANGE, "a token was given")
+        witness.keep(4, Kind.EXCHANGE, N_("an exchange with a token"))
+        witness.keep(6, Kind.EXCHANGE, N_("a token was given"))
         if witness.place.at_88pay:
             # Who gets a token there has an account and credentials.
             for item in (1, 3, 5):
-                witness.keep(item, Kind.EXCHANGE, "88Pay took the credentials")
+                witness.keep(item, Kind.EXCHANGE, N_("88Pay took the credentials"))
         if self._token_at and (now - self._token_at).total_seconds() >= usable_seconds(None):
-            witness.keep(14, Kind.EXCHANGE, "a new token after the old one was too old")
+            witness.keep(14, Kind.EXCHANGE, N_("a new token after the old one was too old"))
         self._token_at = now
 
     def _failed(self, witness: Witness, operation: str, status: int) -> None:
         if status not in witness.errors:
             witness.errors.append(status)
         # The path may be the learner's own, with anything in it.
-        known = operation if operation in (*_CREATES, "token", "balance") else "a call"
+        known = operation in (*_CREATES, "token", "balance")
+        raised = Told.RAISED if known else Told.OWN_CALL_RAISED
+        what = raised.format(call=operation, status=status)
         if status == 429:
-            witness.keep(15, Kind.EXCHANGE, f"{known}: 429, raised as an error")
+            witness.keep(15, Kind.EXCHANGE, what)
         elif status in _FAULTS:
-            witness.keep(10, Kind.EXCHANGE, f"{known}: {status}, raised as an error")
+            witness.keep(10, Kind.EXCHANGE, what)
 
 
 def judged(check: EndpointCheck) -> None:
@@ -210,7 +240,7 @@ def judged(check: EndpointCheck) -> None:
     doubtful = any(result.verdict is Verdict.DOUBTFUL for result in check.results)
     if check.ok and not doubtful:
         for item in (8, 13):
-            _here().keep(item, Kind.ENDPOINT, "no probe of an endpoint failed")
+            _here().keep(item, Kind.ENDPOINT, N_("no probe of an endpoint failed"))
 
 
 def practised(exercise_id: str, title: str) -> tuple[list[int], str | None]:

@@ -8,10 +8,11 @@ from zoneinfo import ZoneInfo
 from pay88kit.display import one_line
 from pay88kit.guide.catalogue import ITEMS, PAGES, Item
 from pay88kit.guide.checklist import Checklist, example
-from pay88kit.guide.evidence import LOCAL, NO_ITEM, Kind, all_evidence
+from pay88kit.guide.evidence import LOCAL, NO_ITEM, Kind, all_evidence, told
 from pay88kit.guide.exercises.turn import every_exercise, lesson_exercises
 from pay88kit.guide.markdown import escaped
 from pay88kit.guide.sheet import Sheet
+from pay88kit.language import _
 from pay88kit.reports.days import day_of
 from pay88kit.reports.words import SIMULATED
 
@@ -24,16 +25,20 @@ def first_line(board: Checklist, developer: str, zone: tzinfo = UTC) -> str:
     merchants = sorted(
         {f"{merchant} ({environment})" for merchant, environment in pairs if merchant}
     )
-    times = (
-        [_when(moment, zone) for moment in (found["at"].min(), found["at"].max())]
-        if len(found)
-        else []
-    )
+    name = escaped(one_line(str(developer or "")))
     parts = [
-        f"Developer: {escaped(one_line(str(developer or ''))) or 'not named'}",
-        f"Merchants at 88Pay: {escaped(', '.join(merchants)) or 'none yet'}",
-        f"Evidence: {' to '.join(times) or 'none yet'}",
-        f"Times: {escaped(str(zone))}",
+        _("Developer: {name}", name=name) if name else _("Developer: not named"),
+        _("Merchants at 88Pay: {merchants}", merchants=escaped(", ".join(merchants)))
+        if merchants
+        else _("Merchants at 88Pay: none yet"),
+        _(
+            "Evidence: {first} to {last}",
+            first=_when(found["at"].min(), zone),
+            last=_when(found["at"].max(), zone),
+        )
+        if len(found)
+        else _("Evidence: none yet"),
+        _("Times: {zone}", zone=escaped(str(zone))),
     ]
     return " · ".join(parts)
 
@@ -53,14 +58,24 @@ def summary(board: Checklist) -> str:
     found = board.evidence()
     real = found[(found["environment"] != LOCAL) & (found["kind"] != Kind.HAND)]
     shown = done & set(real["item"])
-    items = f"{len(board.practised)} of {sum(item.local for item in ITEMS)} items"
-    exercises = f"{len(board.exercises)} of {len(every_exercise())} exercises"
-    return (
-        f"**Practised locally: {items}, {exercises} solved.** That is the sandbox inside the kit: "
-        f"{SIMULATED}.\n\n"
-        f"**Done: {len(done)} of {len(ITEMS)} items.** By 88Pay's own answers: {len(shown)}. "
-        f"Ticked by a person: {len(done - shown)}. This needs the company's account at 88Pay."
+    at_home = _(
+        "**Practised locally: {practised} of {items} items, {solved} of {exercises} exercises "
+        "solved.** That is the sandbox inside the kit: {simulated}.",
+        practised=len(board.practised),
+        items=sum(item.local for item in ITEMS),
+        solved=len(board.exercises),
+        exercises=len(every_exercise()),
+        simulated=_(SIMULATED),
     )
+    at_88pay = _(
+        "**Done: {done} of {items} items.** By 88Pay's own answers: {shown}. Ticked by a person: "
+        "{ticked}. This needs the company's account at 88Pay.",
+        done=len(done),
+        items=len(ITEMS),
+        shown=len(shown),
+        ticked=len(done - shown),
+    )
+    return f"{at_home}\n\n{at_88pay}"
 
 
 def proof(board: Checklist, zone: tzinfo = UTC) -> Sheet:
@@ -68,14 +83,15 @@ def proof(board: Checklist, zone: tzinfo = UTC) -> Sheet:
     found = board.evidence()
     rows = [
         (
-            str(row["item"]), row["environment"], row["kind"], row["what"],
+            str(row["item"]), row["environment"], _kind(row["kind"]),
+            told(row["kind"], row["what"]),
             row["reference"] if isinstance(row["reference"], str) else "–", _when(row["at"], zone),
         )
         for row in found.to_dict("records")
         if row["item"] != NO_ITEM
     ]  # fmt: skip
-    header = ("Item", "Where", "Kind", "What", "Reference", "When")
-    return Sheet("Evidence", header, tuple(rows))
+    header = (_("Item"), _("Where"), _("Kind"), _("What"), _("Reference"), _("When"))
+    return Sheet(_("Evidence"), header, tuple(rows))
 
 
 def solved(board: Checklist) -> Sheet:
@@ -84,8 +100,10 @@ def solved(board: Checklist) -> Sheet:
     for page in PAGES:
         ids = [exercise.id for exercise in lesson_exercises(page.place)]
         right = [id for id in ids if id in board.exercises]
-        rows.append((page.label, f"{len(right)} of {len(ids)}", ", ".join(right) or "–"))
-    return Sheet("Exercises", ("Lesson", "Solved", "Which"), tuple(rows))
+        lesson = f"{page.number} {_(page.title)}".strip()
+        count = _("{solved} of {exercises}", solved=len(right), exercises=len(ids))
+        rows.append((lesson, count, ", ".join(right) or "–"))
+    return Sheet(_("Exercises"), (_("Lesson"), _("Solved"), _("Which")), tuple(rows))
 
 
 def still_open(board: Checklist) -> Sheet:
@@ -96,21 +114,29 @@ def still_open(board: Checklist) -> Sheet:
             continue
         practised = item.number in board.practised
         if item.by_hand:
-            step = f"when it has happened: {example(item)}"
+            step = _("when it has happened: {command}", command=example(item))
         elif practised or not item.local:
             lesson = "02_token" if item.number == 5 else item.lesson
-            step = f"{lesson}, with PAY88_ENVIRONMENT=sandbox"
+            step = _("{lesson}, with PAY88_ENVIRONMENT=sandbox", lesson=lesson)
         else:
-            step = f"{item.lesson}, on the local sandbox first"
-        rows.append((str(item.number), item.text, _whose(item), "yes" if practised else "no", step))
-    return Sheet("Not done yet", ("#", "Item", "Whose", "Practised", "Next"), tuple(rows))
+            step = _("{lesson}, on the local sandbox first", lesson=item.lesson)
+        shown = _("yes") if practised else _("no")
+        rows.append((str(item.number), _(item.text), _whose(item), shown, step))
+    header = ("#", _("Item"), _("Whose"), _("Practised"), _("Next"))
+    return Sheet(_("Not done yet"), header, tuple(rows))
+
+
+def _kind(kind: str) -> str:
+    """How evidence came about; of a check with the exercise's number."""
+    name, _space, exercise = kind.partition(" ")
+    return f"{_(name)} {exercise}".strip()
 
 
 def _whose(item: Item) -> str:
     if item.by_hand == "production":
-        return "the team's"
+        return _("the team's")
     # The account: before any program.
-    return "the company's" if item.number <= 3 else "the developer's"
+    return _("the company's") if item.number <= 3 else _("the developer's")
 
 
 def _when(moment: datetime, zone: tzinfo) -> str:

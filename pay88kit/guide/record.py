@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pay88kit.client import Pay88
 from pay88kit.config import Config, mask
 from pay88kit.display import as_text, one_line
-from pay88kit.guide.evidence import Place, recorded
+from pay88kit.guide.evidence import Place, Told, recorded
 from pay88kit.guide.markdown import escaped
 
 # References that are named; the others are in the books.
@@ -57,7 +57,7 @@ def integration_record(
     rows += [(name, answer or _TO_FILL_IN) for name, answer in answers.items()]
     left = sum(not answer for answer in answers.values())
     if clients:
-        recorded(19, f"an integration record, {len(rows) - left} of {len(rows)} lines filled in")
+        recorded(19, Told.RECORD.format(filled=len(rows) - left, lines=len(rows)))
     return IntegrationRecord(rows)
 
 

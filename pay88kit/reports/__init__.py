@@ -1,6 +1,9 @@
 """Reports: notebooks with parameters, run by papermill and read as HTML without code."""
 
+from pay88kit.language import speak
 from pay88kit.reports.closing import DayBalance, balance_of
+from pay88kit.reports.cluster import ClusterLost
+from pay88kit.reports.comparison import figures, verdict
 from pay88kit.reports.daily import Table, by_hour, by_method, daily_summary
 from pay88kit.reports.days import Day, Days, ReportError, day_of, days_of
 from pay88kit.reports.files import names
@@ -19,9 +22,10 @@ from pay88kit.reports.run import (
     run,
 )
 from pay88kit.reports.transactions import Transactions
-from pay88kit.reports.words import Words, first_line, verdict
+from pay88kit.reports.words import Words, first_line
 
 __all__ = [
+    "ClusterLost",
     "Day",
     "DayBalance",
     "Days",
@@ -45,6 +49,7 @@ __all__ = [
     "daily_summary",
     "day_of",
     "days_of",
+    "figures",
     "first_line",
     "merchants_in_books",
     "merchants_in_file",
@@ -54,5 +59,6 @@ __all__ = [
     "run",
     "run_many",
     "runs",
+    "speak",
     "verdict",
 ]

@@ -10,6 +10,7 @@ from pay88kit import money
 from pay88kit.books.accounts import FIGURES, Snapshot
 from pay88kit.client import Pay88
 from pay88kit.display import Row, Shown
+from pay88kit.language import _
 from pay88kit.reports.days import Day
 
 
@@ -28,10 +29,10 @@ class DayBalance(Shown):
         self.words = words
 
     def _title(self) -> str:
-        return "Balance"
+        return f"{_('Balance')}: {self.words}"
 
     def _rows(self) -> list[Row]:
-        return [("what", self.words), *((n, money.show(v)) for n, v in self.figures.items())]
+        return [(name, money.show(value)) for name, value in self.figures.items()]
 
     def __repr__(self) -> str:
         return str(self)
@@ -48,22 +49,19 @@ def balance_of(client: Pay88, period: Day) -> DayBalance:
     """
     now = client.config.clock.now()
     if period.start <= now <= period.end:
-        when = _shown(now, period)
-        return DayBalance(client.balance(), now, f"as 88Pay reports it now, {when}")
+        words = _("as 88Pay reports it now, {when}", when=_shown(now, period))
+        return DayBalance(client.balance(), now, words)
     kept = _snapshot(client, last=True, after=period.start, before=period.end)
     if kept is not None:
         when = _shown(kept.taken_at, period)
-        words = f"the last snapshot of that day in the books, {when}"
+        words = _("the last snapshot of that day in the books, {when}", when=when)
         return DayBalance(kept, kept.taken_at, words)
-    words = "no snapshot that day"
-    around = (
-        ("the one before is of", _snapshot(client, last=True, before=period.start)),
-        ("the next one is of", _snapshot(client, last=False, after=period.end)),
-    )
-    for name, other in around:
-        if other is not None:
-            words += f"; {name} {_shown(other.taken_at, period)}"
-    return DayBalance(None, None, words)
+    parts = [_("no snapshot that day")]
+    if before := _snapshot(client, last=True, before=period.start):
+        parts.append(_("the one before is of {when}", when=_shown(before.taken_at, period)))
+    if after := _snapshot(client, last=False, after=period.end):
+        parts.append(_("the next one is of {when}", when=_shown(after.taken_at, period)))
+    return DayBalance(None, None, "; ".join(parts))
 
 
 def _snapshot(client: Pay88, **when: Any) -> Snapshot | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pay88kit import money
 from pay88kit.display import grid_html
 from pay88kit.errors import needs
+from pay88kit.language import N_, _
 from pay88kit.reports.closing import DayBalance
 from pay88kit.reports.days import Day
 from pay88kit.reports.words import Words
@@ -17,16 +18,31 @@ from pay88kit.reports.words import Words
 if TYPE_CHECKING:
     import pandas as pd
 
+# The columns of the kit's own tables; what else a table has is named by whoever made it.
+_COLUMNS = (
+    N_("operation"), N_("method_code"), N_("currency"), N_("status"), N_("country"), N_("day"),
+    N_("count"), N_("amount"), N_("completed"), N_("rejected"), N_("other"), N_("acceptance %"),
+    N_("completed amount"), N_("median minutes"),
+    N_("figure"), N_("books"), N_("gap"), N_("agrees"),
+)  # fmt: skip
+
 
 def daily_summary(balance: DayBalance, operations: pd.DataFrame) -> Words:
     """The day in numbers."""
     done = int((operations["status"] == "COMPLETED").sum())
     pending = int((operations["status"] == "PENDING").sum())
-    words = f"Operations of the day: {len(operations)}, completed: {done}, pending: {pending}. "
+    words = _(
+        "Operations of the day: {count}, completed: {completed}, pending: {pending}.",
+        count=len(operations),
+        completed=done,
+        pending=pending,
+    )
     if balance.figures:
         available = money.show(balance.figures["total_available"])
-        return Words(f"{words}Available: {available}, {balance.words}.")
-    return Words(f"{words}Balance: {balance.words}.")
+        taken = _("Available: {amount}, {what}.", amount=available, what=balance.words)
+    else:
+        taken = _("Balance: {what}.", what=balance.words)
+    return Words(f"{words} {taken}")
 
 
 class Table:
@@ -40,15 +56,22 @@ class Table:
     def _cells(self) -> list[list[str]]:
         return [[_cell(value) for value in row] for row in self.frame.itertuples(index=False)]
 
+    def _header(self) -> list[str]:
+        return [_heading(name) for name in self.frame]
+
     def __repr__(self) -> str:
-        rows = [list(map(str, self.frame)), *self._cells()]
+        rows = [self._header(), *self._cells()]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
         return "\n".join([self.title, *lines])
 
     def _repr_html_(self) -> str:
-        header = list(map(str, self.frame))
-        return grid_html(self.title, header, self._cells(), numbers=map(str, self._numbers))
+        numbers = map(_heading, self._numbers)
+        return grid_html(self.title, self._header(), self._cells(), numbers=numbers)
+
+
+def _heading(name: Any) -> str:
+    return _(name) if name in _COLUMNS else str(name)
 
 
 def _is_number(value: Any) -> bool:
@@ -59,7 +82,7 @@ def _cell(value: Any) -> str:
     if isinstance(value, Decimal):
         return money.show(value)
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return _("yes") if value else _("no")
     return str(value) if isinstance(value, str | Integral) else "–"
 
 
@@ -69,7 +92,13 @@ def by_method(operations: pd.DataFrame) -> Table:
     # A refused operation has no status, and belongs in the table all the same.
     grouped = operations.groupby(keys, dropna=False)["amount"]
     sums = grouped.agg(["count", "sum"]).rename(columns={"sum": "amount"}).reset_index()
-    return Table("Operations of the day, by method and status", sums)
+    return Table(_("Operations of the day, by method and status"), sums)
+
+
+_HOURS = {
+    "payin": (N_("payins of {total} in all, most at {hour}:00"), N_("no completed payins")),
+    "payout": (N_("payouts of {total} in all, most at {hour}:00"), N_("no completed payouts")),
+}
 
 
 @dataclass(frozen=True)
@@ -87,11 +116,13 @@ class Hours:
         """The chart in words."""
         parts = []
         for name, amounts in self.amounts.items():
+            some, none = _HOURS[name]
             total = money.show(sum(amounts, Decimal(0)), self.currency)
             peak = max(range(24), key=amounts.__getitem__)
-            most = f"{name}s of {total} in all, most at {peak}:00"
-            parts.append(most if any(amounts) else f"no completed {name}s")
-        return f"Bars for each hour of {self.period.day}: {'; '.join(parts)}."
+            parts.append(_(some, total=total, hour=peak) if any(amounts) else _(none))
+        return _(
+            "Bars for each hour of {day}: {amounts}.", day=self.period.day, amounts="; ".join(parts)
+        )
 
     def plot(self) -> Any:
         """Bars for each hour; payouts are hatched, so that colour is not needed to tell them."""
@@ -105,14 +136,14 @@ class Hours:
                 [hour + shift for hour in range(24)],
                 [float(amount) for amount in self.amounts[name]],
                 0.4,
-                label=name,
+                label=_(name),
                 color=color,
                 hatch=hatch,
                 edgecolor="#111827",
                 linewidth=0.4,
             )
-        axes.set_xlabel(f"hour of the day, {self.period.zone}")
-        axes.set_ylabel(f"completed amount, {self.currency}".rstrip(", "))
+        axes.set_xlabel(_("hour of the day, {zone}", zone=self.period.zone))
+        axes.set_ylabel(", ".join(filter(None, [_("completed amount"), self.currency])))
         axes.set_xticks(range(0, 24, 3))
         axes.yaxis.set_major_formatter("{x:,.0f}")
         axes.legend()

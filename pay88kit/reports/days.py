@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pay88kit.errors import WrongUse
+from pay88kit.language import _
 
 # The zone in which a merchant's days are cut. Of a country with several, the capital's.
 ZONES = {
@@ -31,7 +32,7 @@ class Day:
     end: datetime
 
     def __str__(self) -> str:
-        return f"{self.day:%Y-%m-%d}, 00:00 to 24:00 {self.zone}"
+        return _("{day}, 00:00 to 24:00 {zone}", day=self.day.isoformat(), zone=self.zone)
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,12 @@ class Days:
         return [(day.start, day.end) for day in each]
 
     def __str__(self) -> str:
-        return f"{self.first.day} to {self.last.day}, both included, {self.zone}"
+        return _(
+            "{first} to {last}, both included, {zone}",
+            first=self.first.day,
+            last=self.last.day,
+            zone=self.zone,
+        )
 
 
 def days_of(merchant_id: str, first_day: str, last_day: str, timezone: str = "") -> Days:
@@ -75,7 +81,9 @@ def days_of(merchant_id: str, first_day: str, last_day: str, timezone: str = "")
     """
     days = Days(day_of(merchant_id, first_day, timezone), day_of(merchant_id, last_day, timezone))
     if days.last.day < days.first.day:
-        raise ReportError(f"last_day: {last_day} lies before first_day, {first_day}.")
+        raise ReportError(
+            _("last_day: {last} lies before first_day, {first}.", last=last_day, first=first_day)
+        )
     return days
 
 
@@ -110,7 +118,8 @@ def date_of(text: str) -> date:
         if not 1970 <= found.year <= 9998:
             raise ValueError
     except ValueError:
-        raise ReportError(f"{text[:40]!r} is no date. Write it as 2026-01-15.") from None
+        fault = _("{given} is no date. Write it as 2026-01-15.", given=repr(text[:40]))
+        raise ReportError(fault) from None
     return found
 
 
@@ -126,5 +135,5 @@ def zone_of(merchant_id: str, timezone: str = "") -> ZoneInfo:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ReportError(
-            f"{name[:60]!r} is unknown. Use an IANA name such as America/Bogota."
+            _("{name} is unknown. Use an IANA name such as America/Bogota.", name=repr(name[:60]))
         ) from None

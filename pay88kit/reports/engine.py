@@ -49,11 +49,19 @@ class ForkEngine(NBClientEngine):  # type: ignore[misc]
         Raises:
             nbclient.exceptions.CellTimeoutError: a cell took longer than ``execution_timeout``.
         """
-        if not forking.available() or cls.nb_language(nb_man.nb) != "python":
+        if not forking.available() or not _is_python(nb_man.nb, kernel_name):
             return super().execute_managed_notebook(nb_man, kernel_name, **kwargs)
         options = {name: kwargs[name] for name in _OPTIONS if name in kwargs}
         timeout = kwargs.get("execution_timeout") or kwargs.get("timeout")
         return _Client(nb_man, timeout=timeout, log=logger, **options).execute()
+
+
+def _is_python(notebook: Any, kernel_name: str) -> bool:
+    """A notebook that names no language is in that of the kernel it is to run in."""
+    about = notebook.metadata
+    language = about.get("language_info", {}).get("name")
+    named = language or about.get("kernelspec", {}).get("language") or kernel_name
+    return str(named).startswith("python")
 
 
 _output: Any = nbformat.v4.new_output

@@ -11,16 +11,19 @@ from pathlib import Path
 
 from pay88kit import places
 from pay88kit.display import one_line
+from pay88kit.language import _
 from pay88kit.reports.days import ReportError
 
 # A file system takes 255 bytes; the rest is for numbers and endings.
 _LONGEST = 160
 _ATTEMPTS = 10_000
 
-_IN_PROGRESS = b"""<!DOCTYPE html>
-<meta charset="utf-8"><meta http-equiv="refresh" content="5">
-<title>In progress</title><p>This report is being made.
-"""
+_IN_PROGRESS = """<!DOCTYPE html>
+<html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="5">
+<title>In progress · En curso</title>
+<p>This report is being made.</p>
+<p lang="es">Este informe se está generando.</p>
+""".encode()
 
 
 def names() -> list[str]:
@@ -73,9 +76,15 @@ def reserve(folder: Path, stem: str, values: Mapping[str, object]) -> Path:
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise ReportError(
-            f"out: {folder} cannot be written: {why}. Choose another folder."
+            _(
+                "out: {folder} cannot be written: {why}. Choose another folder.",
+                folder=folder,
+                why=why,
+            )
         ) from None
-    raise ReportError(f"out: {folder} is full of reports of this name. Choose another folder.")
+    raise ReportError(
+        _("out: {folder} is full of reports of this name. Choose another folder.", folder=folder)
+    )
 
 
 def page_of(notebook: Path) -> Path:

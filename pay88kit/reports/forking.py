@@ -39,6 +39,8 @@ _THREADS = {
 }
 # How often a child that says nothing is asked whether it lives, in seconds.
 _PULSE = 1.0
+# Windows lacks the first one, and its processes are ended without a signal.
+_KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
 # In a fork of a warm process, so that it may fork again.
 _warm = False
 
@@ -53,7 +55,7 @@ class ChildDied(Pay88Error):
 
 
 class Child:
-    """A forked process at work, as its owner sees it."""
+    """A process at work, as its owner sees it."""
 
     def __init__(
         self,
@@ -65,10 +67,6 @@ class Child:
         self._status = status
         self._kill = kill
         self.pid = 0
-
-    def fileno(self) -> int:
-        """For ``multiprocessing.connection.wait``."""
-        return self._connection.fileno()
 
     def send(self, message: Any) -> None:
         """Send it a message.
@@ -112,7 +110,7 @@ class Child:
         """End it now, and all that it started."""
         if self._status() is None:
             with suppress(ProcessLookupError):
-                self._kill(self.pid, signal.SIGKILL)
+                self._kill(self.pid, _KILL)
             self._ended(_PULSE)
         self._connection.close()
 
@@ -139,7 +137,8 @@ def _how(code: int | None) -> str:
 
 def ready(children: Iterable[Child]) -> list[Child]:
     """Those that have said something, or have ended; waits until there is one."""
-    return cast(list[Child], wait(children))  # type: ignore[arg-type]
+    of = {child._connection: child for child in children}
+    return [of[cast(Connection, connection)] for connection in wait(list(of))]
 
 
 class Server:

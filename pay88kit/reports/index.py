@@ -21,10 +21,19 @@ from pathlib import Path
 from typing import Any
 
 from pay88kit.errors import needs
+from pay88kit.language import LANGUAGES, N_, translated
 from pay88kit.reports.days import ReportError
 
 NAME = "index.html"
 _MARK = "<!-- pay88kit run index "
+# What the page says, in the language that its reader chooses there.
+_SAID = (
+    N_("Reports"), N_("Search"), N_("merchant, day, words"), N_("Report"), N_("Result"), N_("all"),
+    N_("failed"), N_("done"), N_("Language"), N_("Begun (UTC)"), N_("Parameters"), N_("In words"),
+    N_("Files"), N_("page"), N_("error page"), N_("notebook"), N_("Show more"),
+    N_("{found} of {all} runs, {failed} failed; {shown} shown, failures first"),
+)  # fmt: skip
+_NOSCRIPT = N_("This list needs JavaScript. The reports themselves, in this folder, do not.")
 _LINE = re.compile(r'<p hidden data-run="([^"]*)"></p>')
 
 
@@ -40,7 +49,7 @@ class Run:
         state: ``done`` or ``failed``.
         words: the summary, or what went wrong.
         notebook: the file's name, in the folder of the index.
-        html: the page's name.
+        html: the page's name; none if it could not be written, and so for ``notebook``.
     """
 
     at: str
@@ -129,4 +138,20 @@ def _beginning() -> bytes:
     page = Path(__file__).with_name("templates").joinpath(NAME).read_text(encoding="utf-8")
     script = page.partition("<script>")[2].partition("</script>")[0]
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return page.replace("{digest}", digest, 1).encode()
+    words = {code: {said: translated(said, code) for said in _SAID} for code in LANGUAGES}
+    filled = {
+        "digest": digest,
+        # A script's text ends where the first tag ends it, also inside a string.
+        "words": json.dumps(words).replace("<", "\\u003c"),
+        "languages": "".join(
+            f'<option value="{code}" lang="{code}">{name}</option>'
+            for code, name in LANGUAGES.items()
+        ),
+        "noscript": "".join(
+            f'<p lang="{code}">{translated(_NOSCRIPT, code)}</p>' for code in LANGUAGES
+        ),
+    }
+    for name, text in filled.items():
+        page = page.replace(f"{{{name}}}", text, 1)
+    # Every character of it is one byte, whatever its reader takes the file for.
+    return page.encode("ascii", "xmlcharrefreplace")

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pay88kit.display import one_line
 from pay88kit.errors import needs
 from pay88kit.reports import files
+from pay88kit.reports.cluster import connected
 from pay88kit.reports.days import ReportError, date_of
 from pay88kit.reports.index import NAME, check_index, runs
 from pay88kit.reports.merchants import COLUMN, Merchant
-from pay88kit.reports.parameters import Parameter, Plain, checked, parameters_of
+from pay88kit.reports.parameters import DAYS_AGO, Parameter, Plain, checked, parameters_of
 from pay88kit.reports.workers import Outcome, Task, make, usable_cores
 
 # One of the kit's reports only reads, so that it may be run again. Of another notebook that is not
@@ -23,6 +26,8 @@ from pay88kit.reports.workers import Outcome, Task, make, usable_cores
 RETRIES = 2
 
 _RANGE = ("first_day", "last_day")
+# Nowhere does a day begin earlier before it does in UTC.
+_FIRST_ZONE = timedelta(hours=14)
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,7 @@ def run_many(
     values: Mapping[str, Any] | None = None,
     out: Path | str = "reports-out",
     workers: int | None = None,
+    cluster: str | None = None,
     resume: bool = False,
     retries: int | None = None,
     progress: Callable[[Progress], object] = lambda _: None,
@@ -83,12 +89,16 @@ def run_many(
     Args:
         name: one of :func:`names`, or the path of a notebook with a ``parameters`` cell.
         merchants: their ids, or :func:`merchants_in_file`, :func:`merchants_in_books`.
-        days: ``2026-01-01..2026-01-31`` (both included) or one day, which may be ``today`` or
-            ``yesterday``. A report without a parameter ``day`` but with ``first_day`` and
-            ``last_day`` is run once for each merchant, over all of them.
+        days: ``2026-01-01..2026-01-31`` (both included) or one day. Each may be ``today`` or
+            ``yesterday``, which begin in each merchant's own zone. A report without a parameter
+            ``day`` but with ``first_day`` and ``last_day`` is run once for each merchant, over
+            all of them.
         values: parameters that are the same for all.
         out: the folder for their files.
         workers: how many processes work at once; by default as many as there are cores.
+        cluster: the address of a Dask scheduler, such as ``tcp://192.168.1.5:8786``. Its workers
+            make the reports, with credentials of their own environment; the files come into
+            ``out``. All must have the same versions as this process.
         resume: leave out what the folder's index has as done, for example after Ctrl-C.
         retries: how often a report is run again that failed because no connection or a 5xx came.
             By default twice for the kit's own reports, which only read, and never for others.
@@ -97,8 +107,9 @@ def run_many(
 
     Raises:
         ReportError: an unknown report, a parameter that cannot be, no merchant, an empty range of
-            days, an unwritable folder. Nothing was started.
-        MissingExtra: without the extra ``reports``.
+            days, an unwritable folder, a cluster that cannot be used. Nothing was started.
+        ClusterLost: the cluster had no worker any more. What was done is kept.
+        MissingExtra: without the extra ``reports``, or with ``cluster`` without that one.
     """
     began = time.monotonic()
     with needs("reports"):
@@ -108,25 +119,46 @@ def run_many(
     count = usable_cores() if workers is None else workers
     if count < 1:
         raise ReportError(f"workers: {count} can do nothing. Use 1 or more.")
+    if cluster is not None and workers is not None:
+        raise ReportError(
+            "workers: the cluster's own decide how many reports are made at once. Leave it out."
+        )
     if retries is None:
         retries = RETRIES if files.is_own(source) else 0
-    wanted = _cross(source.stem, parameters_of(source), merchants, days, values or {}, now)
+    parameters = parameters_of(source)
+    if cluster is not None:
+        # Whether a profile has a key is known where the reports are made.
+        parameters = [replace(p, type="text") if p.type == "profile" else p for p in parameters]
+    wanted = _cross(source.stem, parameters, merchants, days, values or {}, now)
     out = Path(out)
     check_index(out)
-    files.release(files.reserve(out, source.stem, {}))
-    there = _there(source.stem, out) if resume else set()
-    left = [each for each in wanted if _key(each) not in there]
     done = 0
     failures: list[Outcome] = []
-    task = Task(str(source) if not files.is_own(source) else name, out.absolute(), retries)
-    for outcome in make(task, left, count) if left else ():
-        done += outcome.done
-        if not outcome.done:
-            failures.append(outcome)
-        missing = len(left) - done - len(failures)
-        progress(Progress(done, len(failures), missing, time.monotonic() - began, outcome))
+    with _makers(count, cluster) as makers:
+        files.release(files.reserve(out, source.stem, {}))
+        there = _there(source.stem, out) if resume else set()
+        left = [each for each in wanted if _key(each) not in there]
+        task = Task(str(source) if not files.is_own(source) else name, out.absolute(), retries)
+        for outcome in makers(task, left) if left else ():
+            done += outcome.done
+            if not outcome.done:
+                failures.append(outcome)
+            missing = len(left) - done - len(failures)
+            progress(Progress(done, len(failures), missing, time.monotonic() - began, outcome))
     skipped = len(wanted) - len(left)
     return Summary(source.stem, done, skipped, failures, time.monotonic() - began, out / NAME)
+
+
+@contextmanager
+def _makers(
+    count: int, cluster: str | None
+) -> Iterator[Callable[[Task, Sequence[Mapping[str, Any]]], Iterator[Outcome]]]:
+    """What makes reports: so many processes of this machine, or the workers of a cluster."""
+    if cluster is None:
+        yield partial(make, workers=count)
+    else:
+        with connected(cluster) as workers:
+            yield workers.make
 
 
 def _there(report: str, out: Path) -> set[frozenset[tuple[str, str]]]:
@@ -154,27 +186,28 @@ def _cross(
     names = {parameter.name for parameter in parameters}
     if COLUMN not in names:
         raise ReportError(f"report {report}: has no parameter {COLUMN}, so there is one only.")
-    ranges = _ranges(report, names, days)
-    found: list[list[dict[str, Plain]]] = []
+    ends = _ranges(report, names, days, now)
+    found: list[dict[str, Plain]] = []
     for merchant in merchants:
         if isinstance(merchant, str):
             merchant = Merchant(f"merchant {one_line(merchant)[:80]}", merchant)
-        about = {COLUMN: merchant.merchant_id, **ranges[-1]}
         given = {**values, **merchant.values}
         try:
-            for name in about.keys() & given.keys():
+            for name in {COLUMN, *ends[0]} & given.keys():
                 raise ReportError(f"{name}: is given twice. Leave out one of them.")
-            # A day that has not begun is found in the last one; the others differ in nothing else.
-            typed = checked(report, parameters, about | given, now)
+            about = ({COLUMN: merchant.merchant_id, **end, **given} for end in ends)
+            found += _each_day([checked(report, parameters, each, now) for each in about])
         except ReportError as error:
             raise ReportError(f"{merchant.where}: {error}") from None
-        found.append([*({**typed, **each} for each in ranges[:-1]), typed])
     if not found:
         raise ReportError("merchants: there is none.")
-    return [each[number] for number in range(len(ranges)) for each in found]
+    return sorted(found, key=lambda typed: str(typed.get("day", "")))
 
 
-def _ranges(report: str, names: set[str], days: str) -> list[dict[str, Plain]]:
+def _ranges(
+    report: str, names: set[str], days: str, now: Callable[[], datetime]
+) -> list[dict[str, str]]:
+    """The first and the last of the days as parameters; one, where that is enough."""
     if not days:
         return [{}]
     first, dots, last = days.partition("..")
@@ -186,17 +219,25 @@ def _ranges(report: str, names: set[str], days: str) -> list[dict[str, Plain]]:
         return [dict(zip(_RANGE, (first, last), strict=True))]
     if not dots:
         return [{"day": days}]
+    begun = (now() + _FIRST_ZONE).astimezone(UTC).date()
     try:
-        begin, end = date_of(first), date_of(last)
+        for end in (first, last):
+            if end not in DAYS_AGO and date_of(end) > begun:
+                raise ReportError(f"{end} has not begun yet in any time zone.")
     except ReportError as error:
         raise ReportError(f"days: {error} A range is 2026-01-01..2026-01-31.") from None
+    return [{"day": first}, {"day": last}]
+
+
+def _each_day(ends: list[dict[str, Plain]]) -> list[dict[str, Plain]]:
+    """The parameters of each day, from those of the first and those of the last."""
+    if len(ends) == 1:
+        return ends
+    begin, end = (date_of(str(typed["day"])) for typed in ends)
     if end < begin:
         raise ReportError(
             f"days: {end} lies before {begin}: the range is empty. Both days are included; "
             f"exchange them."
         )
-    return [{"day": _iso(begin, number)} for number in range((end - begin).days + 1)]
-
-
-def _iso(begin: date, number: int) -> str:
-    return (begin + timedelta(number)).isoformat()
+    days = (begin + timedelta(number) for number in range((end - begin).days + 1))
+    return [{**ends[0], "day": day.isoformat()} for day in days]

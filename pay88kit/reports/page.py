@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from pay88kit.errors import FrameError, needs
+from pay88kit.language import translated
 from pay88kit.reports import tables
 
 _TEMPLATES = Path(__file__).with_name("templates")
@@ -32,7 +33,7 @@ def to_html(
         notebook: a notebook of nbformat; it stays as it is.
         name: the title where the notebook has none, and the name of its file.
         tables_in: a folder for the Excel files, beside the page; made when there is a table.
-        language: of the words, as HTML names it.
+        language: of the page's own words, one of those that the kit speaks.
         failure: what went wrong, in words, if it did.
 
     Raises:
@@ -48,14 +49,23 @@ def to_html(
             for mime in [mime for mime in output.data if mime not in _SHOWN]:
                 del output.data[mime]
             if "text/html" in output.data:
-                output.data["text/html"] = _with_files(output.data["text/html"], tables_in, files)
+                output.data["text/html"] = _with_files(
+                    output.data["text/html"], tables_in, files, language
+                )
     title = _title(shown)
     about = {
         "title": title or name,
         "has_title": bool(title),
         "language": language,
         "failure": failure,
-        "notebook": f"{name}.ipynb",
+        "unfinished": translated("This report could not be finished.", language),
+        "details": translated(
+            "What is below is the part before the error. "
+            "The details are in the {link}notebook of this run{end}.",
+            language,
+            link=f'<a href="{quote(name)}.ipynb">',
+            end="</a>",
+        ),
     }
     body, _ = exporter().from_notebook_node(shown, resources={"report": about})
     return body, files
@@ -78,14 +88,14 @@ def _for_readers(output: Any) -> bool:
     return bool(output.output_type != "error" and output.get("name") != "stderr")
 
 
-def _with_files(text: str, folder: Path, files: list[Path]) -> str:
-    """The HTML with a link under each of its tables."""
+def _with_files(text: str, folder: Path, files: list[Path], language: str) -> str:
+    """The HTML with a link under each of its tables that has rows."""
     parts, at = [], 0
-    for table in tables.found_in(text):
+    for table in filter(lambda table: table.rows, tables.found_in(text)):
         try:
-            file = tables.save(table, folder, len(files) + 1)
+            file = tables.save(table, folder, len(files) + 1, language)
         except FrameError:
-            link = "This table is too large for Excel."
+            link = translated("This table is too large for Excel.", language)
         else:
             files.append(file)
             href = f"{quote(folder.name)}/{quote(file.name)}"

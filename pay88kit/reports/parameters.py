@@ -20,13 +20,15 @@ from pay88kit import money
 from pay88kit.config import Config, looks_secret
 from pay88kit.display import one_line
 from pay88kit.errors import InvalidRequest, WrongUse
+from pay88kit.language import _
 from pay88kit.reports.days import ReportError, date_of, zone_of
 from pay88kit.reports.profile import check_profile, config_of
 
 # What papermill writes into the notebook: a text, a whole number, yes or no, nothing.
 Plain = str | int | bool | float | None
 
-_DAYS_AGO = {"today": 0, "yesterday": 1}
+# Days that are counted from now, in the zone of the report.
+DAYS_AGO = {"today": 0, "yesterday": 1}
 
 
 @dataclass(frozen=True)
@@ -94,16 +96,20 @@ def checked(
     known = {parameter.name: parameter for parameter in parameters}
     faults = [_unknown(report, name, list(known)) for name in given if name not in known]
     faults += [
-        f"{p.name}: is missing, and has no default. It is: {p.help or p.type}. Add {p.name}=…"
+        _("{name}: is missing, and has no default. It is: {what}. Add {name}=…", **_about(p))
         for p in parameters
         if p.required and p.name not in given
     ]
     values: dict[str, Plain] = {}
-    for name in (name for name in given if name in known):
-        try:
-            values[name] = _value(known[name], given[name])
-        except WrongUse as error:
-            faults.append(f"{name}: {error}")
+    # A profile that is the notebook's own is looked up too: what is read is masked from then on.
+    profiles = {p.name: p.value for p in parameters if p.type == "profile" and p.value}
+    for name, said in {**profiles, **given}.items():
+        if name in known:
+            try:
+                values[name] = _value(known[name], said)
+            except WrongUse as error:
+                faults.append(f"{name}: {error}")
+    values = {name: value for name, value in values.items() if name in given}
     if not faults:
         faults = _check_days(known, values, now)
     if faults:
@@ -209,20 +215,29 @@ def _value(parameter: Parameter, given: Any) -> Plain:
     """
     if looks_secret(str(given)):
         raise WrongUse(
-            "this looks like a secret, and a report keeps its parameters. Set it as a variable "
-            "such as PAY88_API_KEY; of several merchants, with profile=NAME as NAME_PAY88_API_KEY."
+            _(
+                "this looks like a secret, and a report keeps its parameters. Set it as a "
+                "variable such as PAY88_API_KEY; of several merchants, with profile=NAME as "
+                "NAME_PAY88_API_KEY."
+            )
         )
     if given is None or given == "":
         if parameter.value == given or parameter.default == "None":
             return None if parameter.default == "None" else ""
-        raise WrongUse(f"is empty. It is: {parameter.help or parameter.type}.")
+        raise WrongUse(_("is empty. It is: {what}.", **_about(parameter)))
     if parameter.type == "choice":
         if str(given) not in parameter.choices:
+            choices = ", ".join(parameter.choices)
             near = difflib.get_close_matches(str(given), parameter.choices, 1)
-            meant = f" Did you mean {near[0]}?" if near else ""
-            raise WrongUse(f"{_shown(given)} is none of {', '.join(parameter.choices)}.{meant}")
+            meant = " " + _("Did you mean {name}?", name=near[0]) if near else ""
+            fault = _("{given} is none of {choices}.", given=_shown(given), choices=choices)
+            raise WrongUse(fault + meant)
         return str(given)
     return _READERS[parameter.type](given)
+
+
+def _about(parameter: Parameter) -> dict[str, str]:
+    return {"name": parameter.name, "what": _(parameter.help or parameter.type)}
 
 
 def _text(given: Any) -> Plain:
@@ -231,7 +246,9 @@ def _text(given: Any) -> Plain:
 
 def _whole(given: Any) -> Plain:
     if isinstance(given, bool) or not re.fullmatch(r"[+-]?[0-9]{1,18}", str(given), re.ASCII):
-        raise WrongUse(f"{_shown(given)} is no whole number. Write digits only, such as 30.")
+        raise WrongUse(
+            _("{given} is no whole number. Write digits only, such as 30.", given=_shown(given))
+        )
     return int(given)
 
 
@@ -247,7 +264,7 @@ def _number(given: Any) -> Plain:
     if isinstance(given, bool) or not re.fullmatch(
         r"-?\d{1,15}(\.\d{1,15})?", str(given), re.ASCII
     ):
-        raise WrongUse(f"{_shown(given)} is no number. Write it as 12.5.")
+        raise WrongUse(_("{given} is no number. Write it as 12.5.", given=_shown(given)))
     return float(given)
 
 
@@ -256,11 +273,12 @@ def _yes_or_no(given: Any) -> Plain:
     try:
         return words[str(given).lower()]
     except KeyError:
-        raise WrongUse(f"{_shown(given)} is neither yes nor no. Write yes or no.") from None
+        fault = _("{given} is neither yes nor no. Write yes or no.", given=_shown(given))
+        raise WrongUse(fault) from None
 
 
 def _date(given: Any) -> Plain:
-    if str(given) in _DAYS_AGO:
+    if str(given) in DAYS_AGO:
         return str(given)
     return date_of(str(given)).isoformat()
 
@@ -308,18 +326,28 @@ def _check_days(
     faults = []
     for name in named:
         said = str(values[name])
-        if said in _DAYS_AGO:
-            values[name] = effective[name] = (today - timedelta(_DAYS_AGO[said])).isoformat()
+        if said in DAYS_AGO:
+            values[name] = effective[name] = (today - timedelta(DAYS_AGO[said])).isoformat()
         elif date.fromisoformat(said) > today:
             faults.append(
-                f"{name}: {said} has not begun yet: in {zone.key} it is {today}. "
-                f"Use that day or an earlier one."
+                _(
+                    "{name}: {said} has not begun yet: in {zone} it is {today}. Use that day or "
+                    "an earlier one.",
+                    name=name,
+                    said=said,
+                    zone=zone.key,
+                    today=today,
+                )
             )
     first, last = effective.get("first_day"), effective.get("last_day")
     if not faults and first and last and str(last) < str(first):
         faults.append(
-            f"last_day: {last} lies before first_day, {first}: the range is empty. "
-            f"Both days are included; exchange them, or give another one."
+            _(
+                "last_day: {last} lies before first_day, {first}: the range is empty. Both days "
+                "are included; exchange them, or give another one.",
+                last=last,
+                first=first,
+            )
         )
     return faults
 

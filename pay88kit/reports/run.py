@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,11 +15,15 @@ from typing import Any
 from pay88kit.config import without_secrets
 from pay88kit.errors import Pay88Error, needs
 from pay88kit.frames.files import private
+from pay88kit.language import LANGUAGES, translated_markdown
 from pay88kit.reports import files
+from pay88kit.reports.days import ReportError
 from pay88kit.reports.index import Run, add_run, check_index
 from pay88kit.reports.page import to_html
 from pay88kit.reports.parameters import Parameter, Plain, checked, parameters_of
 
+# The kit's own engine, by its entry point; without fork it does what papermill's default does.
+ENGINE = "pay88-fork"
 # The cell whose text is the summary in one line.
 _SUMMARY = "summary"
 _LONGEST = 400
@@ -50,6 +56,7 @@ class Job:
         values: the parameters that were given, in their types.
         notebook: where the executed notebook goes; an empty file is there already.
         cwd: the folder in which the report runs.
+        language: of its page.
     """
 
     name: str
@@ -57,6 +64,7 @@ class Job:
     values: Mapping[str, Plain]
     notebook: Path
     cwd: Path
+    language: str = "en"
 
     def __str__(self) -> str:
         return " ".join([self.name, *(f"{name}={value}" for name, value in self.values.items())])
@@ -122,16 +130,30 @@ def prepare(
         import nbconvert  # noqa: F401  (what is missing is said before anything is written)
         import papermill  # noqa: F401
     source = files.find(name)
-    typed = checked(source.stem, parameters_of(source), values or {}, now)
+    declared = parameters_of(source)
+    typed = checked(source.stem, declared, values or {}, now)
     folder = Path(out)
     check_index(folder)
     # A notebook that is named by its path may read what lies beside it.
     cwd = Path.cwd() if files.is_own(source) else source.parent
-    return Job(source.stem, source, typed, files.reserve(folder, source.stem, typed), cwd)
+    notebook = files.reserve(folder, source.stem, typed)
+    return Job(source.stem, source, typed, notebook, cwd, _language(declared, typed))
 
 
-def carry_out(job: Job, *, engine: str | None = None) -> Result:
-    """Run a prepared report with one of papermill's engines, and turn it into HTML.
+def _language(declared: list[Parameter], values: Mapping[str, Plain]) -> str:
+    """What a parameter ``language`` says, if it is a language that the kit speaks."""
+    said = {p.name: p.value for p in declared} | dict(values)
+    language = str(said.get("language"))
+    return language if language in LANGUAGES else "en"
+
+
+def carry_out(job: Job, *, engine: str | None = ENGINE) -> Result:
+    """Run a prepared report, and turn it into HTML.
+
+    Args:
+        job: of :func:`prepare`.
+        engine: the name of one of papermill's engines, None for papermill's own choice. The kit's
+            own engine is as quick as a first run can be, and quicker from the second one on.
 
     Raises:
         ReportFailed: the report stopped with an error, or its files could not be written.
@@ -147,33 +169,44 @@ def carry_out(job: Job, *, engine: str | None = None) -> Result:
             notebook,
             name=job.notebook.stem,
             tables_in=files.tables_of(job.notebook),
+            language=job.language,
             failure=words if failure else "",
         )
         page = files.page_of(job.notebook)
         with private(page) as file:
             file.write(body.encode())
         seconds = time.monotonic() - clock
-        add_run(
-            job.notebook.parent,
-            Run(
-                at=begun.isoformat(timespec="milliseconds"),
-                seconds=round(seconds, 3),
-                report=job.name,
-                values=dict(job.values),
-                state="failed" if failure else "done",
-                words=words[:_LONGEST],
-                notebook=job.notebook.name,
-                html=page.name,
-            ),
-        )
+        add_run(job.notebook.parent, _row(job, begun, seconds, words, failed=bool(failure)))
     except OSError as error:
         why = f"{error.strerror or error} ({error.filename or job.notebook})"
-        raise ReportFailed(job.name, type(error).__name__, why, job.notebook) from None
+        failure = type(error).__name__, why
+        files.withdraw(job.notebook)
+        # A line may still fit where a page does not.
+        with suppress(OSError, ReportError):
+            row = _row(job, begun, time.monotonic() - clock, ": ".join(failure), failed=True)
+            add_run(job.notebook.parent, row)
+        raise ReportFailed(job.name, *failure, job.notebook) from None
     finally:
         files.withdraw(job.notebook)
     if failure:
         raise ReportFailed(job.name, *failure, job.notebook)
     return Result(job.notebook, page, tuple(tables), words, seconds)
+
+
+def _row(job: Job, begun: datetime, seconds: float, words: str, *, failed: bool) -> Run:
+    """A run's row in the index, with the files of it that there are."""
+    paths = job.notebook, files.page_of(job.notebook)
+    notebook, page = (path.name if path.exists() else "" for path in paths)
+    return Run(
+        at=begun.isoformat(timespec="milliseconds"),
+        seconds=round(seconds, 3),
+        report=job.name,
+        values=dict(job.values),
+        state="failed" if failed else "done",
+        words=words[:_LONGEST],
+        notebook=notebook,
+        html=page,
+    )
 
 
 def _execute(job: Job, engine: str | None) -> tuple[str, str] | None:
@@ -182,9 +215,11 @@ def _execute(job: Job, engine: str | None) -> tuple[str, str] | None:
         import papermill
         from nbclient.exceptions import CellTimeoutError, DeadKernelError
         from papermill.exceptions import PapermillExecutionError
+    # papermill cannot read every type, and would warn of a parameter that was checked by its type.
+    papermill.log.logger.addFilter(_is_no_false_alarm)
     try:
         papermill.execute_notebook(
-            str(job.source),
+            _in_its_language(job),
             # papermill would fill braces with parameters.
             str(job.notebook).replace("{", "{{").replace("}", "}}"),
             dict(job.values),
@@ -202,6 +237,23 @@ def _execute(job: Job, engine: str | None) -> tuple[str, str] | None:
     except (DeadKernelError, CellTimeoutError) as error:
         return type(error).__name__, "the report's process ended, or did not answer any more."
     return None
+
+
+def _is_no_false_alarm(record: logging.LogRecord) -> bool:
+    return not record.getMessage().startswith("Passed unknown parameter")
+
+
+def _in_its_language(job: Job) -> Any:
+    """What papermill runs: the notebook's path, or the notebook with its prose translated."""
+    if job.language == "en" or not files.is_own(job.source):
+        return str(job.source)
+    import nbformat
+
+    notebook = nbformat.read(job.source, as_version=4)  # type: ignore[no-untyped-call]
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = translated_markdown(cell.source, job.language)
+    return notebook
 
 
 def _without_secrets(path: Path) -> Any:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pay88kit.errors import needs
 from pay88kit.frames import save_xlsx
+from pay88kit.language import translated
 
 # As the kit writes them: exact, a comma at each thousand, no zero in front.
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*|[1-9]\d{0,2}(?:,\d{3})+)(?:\.\d+)?", re.ASCII)
@@ -45,8 +46,10 @@ def found_in(text: str) -> list[Table]:
     return reader.tables
 
 
-def save(table: Table, folder: Path, number: int) -> Path:
+def save(table: Table, folder: Path, number: int, language: str = "en") -> Path:
     """Write a table into ``folder``, which is made if need be.
+
+    ``language`` is that of the names which the table itself does not have.
 
     Numbers are what stands at the right and looks like one; everything else stays text, also
     when it begins like a formula.
@@ -57,17 +60,19 @@ def save(table: Table, folder: Path, number: int) -> Path:
     """
     with needs("frames"):
         import pandas as pd
-    header, rows = _split(table)
+    header, rows = _split(table, language)
     values = [[_value(cell) for cell in row] for row in rows]
     frame = pd.DataFrame(values, columns=header, dtype=object)
     folder.mkdir(mode=0o700, exist_ok=True)
-    word = re.sub(r"[^\w]+", "_", table.title).strip("_")[:40] or "table"
+    name = translated("Table", language)
+    title = table.title.partition(": ")[0]
+    word = re.sub(r"[^\w]+", "_", title).strip("_")[:40] or name.lower()
     path = folder / f"{number}-{word}.xlsx"
-    save_xlsx(frame, path, re.sub(r"[\[\]:*?/\\']+", " ", table.title)[:31].strip() or "Table")
+    save_xlsx(frame, path, re.sub(r"[\[\]:*?/\\']+", " ", title)[:31].strip() or name)
     return path
 
 
-def _split(table: Table) -> tuple[list[str], list[list[Cell]]]:
+def _split(table: Table, language: str) -> tuple[list[str], list[list[Cell]]]:
     """The names of the columns, each one once, and the rows below."""
     width = max((len(row) for row in table.rows), default=0)
     rows = [row + [Cell()] * (width - len(row)) for row in table.rows]
@@ -75,10 +80,11 @@ def _split(table: Table) -> tuple[list[str], list[list[Cell]]]:
     if head:
         names = [" ".join(filter(None, (row[at].text for row in head))) for at in range(width)]
     else:
-        names = ["name", "value"] if width == 2 else [""] * width
+        pair = [translated("name", language), translated("value", language)]
+        names = pair if width == 2 else [""] * width
     header: list[str] = []
     for at, name in enumerate(names, 1):
-        name = name or f"column {at}"
+        name = name or translated("column {number}", language, number=at)
         header.append(name if name not in header else f"{name} ({at})")
     return header, body
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pay88kit import money
 from pay88kit.errors import needs
 from pay88kit.frames import local_day
+from pay88kit.language import N_, _
 from pay88kit.reports.daily import Table
 from pay88kit.reports.days import Days
 from pay88kit.reports.words import Words
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 _CENT = Decimal("0.01")
 _FINAL = ("COMPLETED", "REJECTED")
 # What is in the books and not at 88Pay, or not known to be.
-REFUSED, UNKNOWN, NO_STATUS = "refused by 88Pay", "unknown outcome", "no status yet"
+REFUSED, UNKNOWN = N_("refused by 88Pay"), N_("unknown outcome")
+NO_STATUS = N_("no status yet")
 
 
 @dataclass
@@ -74,8 +76,8 @@ class Transactions:
     def summary(self) -> Words:
         """In words: how many, how many of them were accepted, and what they come to."""
         kinds = {
-            "Charges": [row for row in self._rows if row["operation"] != "cashout"],
-            "Payouts": [row for row in self._rows if row["operation"] == "cashout"],
+            _("Charges"): [row for row in self._rows if row["operation"] != "cashout"],
+            _("Payouts"): [row for row in self._rows if row["operation"] == "cashout"],
         }
         return Words(" ".join(_sentence(name, rows) for name, rows in kinds.items()))
 
@@ -89,6 +91,18 @@ class Transactions:
         header = [*columns, *_Group().row()]
         return Table(title, pd.DataFrame(rows, columns=header, dtype=object))
 
+    def by_method(self) -> Table:
+        """A row for each method of payment."""
+        return self.by("operation", "method_code", title=_("Operations by method"))
+
+    def by_country(self) -> Table:
+        """A row for each country."""
+        return self.by("operation", "country", title=_("Operations by country"))
+
+    def by_day(self) -> Table:
+        """A row for each day."""
+        return self.by("day", "operation", title=_("Operations by day"))
+
     def by_status(self) -> Table:
         """Number and exact sum of each status, 88Pay's or the books' own."""
         with needs("frames"):
@@ -100,7 +114,7 @@ class Transactions:
             for key, group in _grouped(self._rows, columns)
         ]
         frame = pd.DataFrame(rows, columns=[*columns, "count", "amount"], dtype=object)
-        return Table("Operations by status", frame)
+        return Table(_("Operations by status"), frame)
 
     def daily(self) -> Daily:
         """How many were completed, rejected or are something else, day by day."""
@@ -126,12 +140,22 @@ class Daily:
         by_day = Counter[str]()
         for days in self.counts.values():
             by_day.update(days)
-        words = f"Bars for each day of {self.period}: "
-        words += ", ".join(f"{total} {name}" for name, total in totals.items())
         if not by_day.total():
-            return f"{words}."
+            return _(
+                "Bars for each day of {days}: "
+                "{completed} completed, {rejected} rejected, {other} other.",
+                days=self.period,
+                **totals,
+            )
         busiest = max(by_day, key=by_day.__getitem__)
-        return f"{words}; most on {busiest}: {by_day[busiest]}."
+        return _(
+            "Bars for each day of {days}: {completed} completed, {rejected} rejected, "
+            "{other} other; most on {busiest}: {most}.",
+            days=self.period,
+            busiest=busiest,
+            most=by_day[busiest],
+            **totals,
+        )
 
     def plot(self) -> Any:
         """Bars one above the other; hatched, so that colour is not needed to tell them."""
@@ -149,14 +173,14 @@ class Daily:
         for name, (color, hatch) in looks.items():
             heights = list(self.counts[name].values())
             axes.bar(
-                range(len(days)), heights, 0.8, below, label=name, color=color, hatch=hatch,
+                range(len(days)), heights, 0.8, below, label=_(name), color=color, hatch=hatch,
                 edgecolor="#111827", linewidth=0.4,
             )  # fmt: skip
             below = [low + high for low, high in zip(below, heights, strict=True)]
         shown = range(0, len(days), max(1, len(days) // 8))
         axes.set_xticks(list(shown), [days[at][5:] for at in shown])
-        axes.set_xlabel(f"day (month-day), {self.period.zone}")
-        axes.set_ylabel("operations")
+        axes.set_xlabel(_("day (month-day), {zone}", zone=self.period.zone))
+        axes.set_ylabel(_("operations"))
         axes.yaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend()
         return figure
@@ -180,25 +204,40 @@ def _grouped(
 
 def _sentence(name: str, rows: list[dict[str, Any]]) -> str:
     if not rows:
-        return f"{name}: none."
+        return _("{kind}: none.", kind=name)
     statuses = Counter(row["status"] for row in rows)
     whole = _Group(statuses)
-    words = f"{name}: {len(rows)}, completed {statuses['COMPLETED']}"
-    if whole.acceptance is not None:
-        words += f" ({whole.acceptance} % of those decided)"
+    said = {
+        "kind": name,
+        "count": len(rows),
+        "completed": statuses["COMPLETED"],
+        "acceptance": whole.acceptance,
+    }
+    if whole.acceptance is None:
+        return _("{kind}: {count}, completed {completed}.", **said)
     sums = [
         money.show(group.completed, currency)
         for (currency,), group in _grouped(rows, ["currency"])
         if group.completed
     ]
-    return f"{words}, {' and '.join(sums)}." if sums else f"{words}."
+    if not sums:
+        return _(
+            "{kind}: {count}, completed {completed} ({acceptance} % of those decided).", **said
+        )
+    and_ = _("and")
+    return _(
+        "{kind}: {count}, completed {completed} ({acceptance} % of those decided), {amounts}.",
+        amounts=f" {and_} ".join(sums),
+        **said,
+    )
 
 
 def _status(row: dict[str, Any]) -> str:
     """88Pay's status; without one, what the books know instead."""
     if isinstance(row["status"], str):
         return str(row["status"])
-    return {"refused": REFUSED, "unknown": UNKNOWN}.get(row["state"], NO_STATUS)
+    known = {"refused": REFUSED, "unknown": UNKNOWN}.get(row["state"], NO_STATUS)
+    return _(known)
 
 
 def _text(value: Any) -> str:

@@ -41,7 +41,7 @@ _MODULES = (
 
 
 def up() -> None:
-    """Import everything, and let the slow first times happen now: fonts, a table, a template."""
+    """Import everything, and let the slow first times happen now: fonts, a table, a catalogue."""
     os.environ.setdefault("MPLBACKEND", INLINE)
     for name in _MODULES:
         # What is not installed is not needed.
@@ -49,6 +49,7 @@ def up() -> None:
             importlib.import_module(name)
     _draw()
     _tabulate()
+    _translate()
     # A traceback asks for the modules of its frames, and Python keeps what it has looked up.
     inspect.getmodule(up)
     # The collector of a fork passes over what is here by now: it would write to every object, and
@@ -82,3 +83,10 @@ def _tabulate() -> None:
 
     frame = pd.DataFrame({"a": ["x", "y"], "b": [1, 2]})
     frame.groupby("a", dropna=False)["b"].agg(["count", "sum"]).reset_index().to_html()
+
+
+def _translate() -> None:
+    from pay88kit import language
+
+    for each in (*language.LANGUAGES, language.spoken()):
+        language.speak(each)

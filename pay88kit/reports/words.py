@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import html
-from typing import Any
 
-from pay88kit import money
 from pay88kit.config import Config
 from pay88kit.display import one_line
+from pay88kit.language import N_, _
 from pay88kit.reports.days import Day, Days
 
-SIMULATED = "Simulated data, not 88Pay"
+SIMULATED = N_("Simulated data, not 88Pay")
 
 
 class Words:
@@ -28,22 +27,14 @@ class Words:
 
 def first_line(config: Config, period: Day | Days) -> Words:
     """What a report is about: environment, merchant, time range and zone, and if it is real."""
+    when = (
+        _("Day: {day}", day=period) if isinstance(period, Day) else _("Days: {days}", days=period)
+    )
     parts = [
-        f"Environment: {config.environment}",
-        f"Merchant: {config.merchant_id}",
-        f"{type(period).__name__}: {period}",
+        _("Environment: {environment}", environment=config.environment),
+        _("Merchant: {merchant}", merchant=config.merchant_id),
+        when,
     ]
     if config.environment == "local":
-        parts.append(SIMULATED)
+        parts.append(_(SIMULATED))
     return Words(" · ".join(parts))
-
-
-def verdict(reconciliation: Any) -> Words:
-    """A reconciliation in one sentence."""
-    gap = money.show(reconciliation.gap, reconciliation.currency)
-    if reconciliation.ok is None:
-        return Words("Nothing is compared: the books have no opening snapshot of this time.")
-    if reconciliation.ok:
-        return Words(f"The books and the balance agree; the gap is {gap}.")
-    known = "every part of it has a name" if reconciliation.explained else "not all of it is known"
-    return Words(f"The books and the balance differ by {gap}; {known}.")

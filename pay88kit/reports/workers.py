@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
@@ -14,7 +15,7 @@ from typing import Any
 from pay88kit.reports import files, forking
 from pay88kit.reports.days import ReportError
 from pay88kit.reports.index import runs
-from pay88kit.reports.run import ReportFailed, carry_out, prepare
+from pay88kit.reports.run import Job, ReportFailed, carry_out, prepare
 
 
 @dataclass(frozen=True)
@@ -49,34 +50,11 @@ def make(task: Task, wanted: Sequence[Mapping[str, Any]], workers: int) -> Itera
 
     When the iteration is given up, the reports that are being made leave nothing behind.
     """
-    width = min(workers, len(wanted))
-    return _in_forks(task, wanted, width) if task.forks else _in_pool(task, wanted, width)
-
-
-def one(task: Task, values: Mapping[str, Any], engine: str, began: Any = None) -> Outcome:
-    """Make one report; no failure of it is an error here."""
-    try:
-        job = prepare(task.name, values, task.out)
-        if began is not None:
-            began(job.notebook)
-        result = carry_out(job, engine=engine)
-    except ReportFailed as failed:
-        return Outcome(values, False, f"{failed.kind}: {failed.reason}", failed.html)
-    except Exception as error:
-        said = error if isinstance(error, ReportError) else f"{type(error).__name__}: {error}"
-        return Outcome(values, False, str(said))
-    return Outcome(values, True, result.summary, result.html)
-
-
-# -- in forked processes
-
-
-def _in_forks(task: Task, wanted: Sequence[Mapping[str, Any]], width: int) -> Iterator[Outcome]:
     left = deque(wanted)
     busy: dict[forking.Child, _Doing] = {}
     try:
-        for _ in range(width):
-            _hand(forking.start(_work, task), left, busy)
+        for _ in range(min(workers, len(wanted))):
+            _hand(_start(task), left, busy)
         while busy:
             for worker in forking.ready(busy):
                 doing = busy[worker]
@@ -88,7 +66,7 @@ def _in_forks(task: Task, wanted: Sequence[Mapping[str, Any]], width: int) -> It
                     doing.clean_up(task)
                     yield Outcome(doing.values, False, f"Its process is gone: {died}.")
                     if left:
-                        _hand(forking.start(_work, task), left, busy)
+                        _hand(_start(task), left, busy)
                     continue
                 if kind == "began":
                     doing.notebook = content
@@ -103,6 +81,30 @@ def _in_forks(task: Task, wanted: Sequence[Mapping[str, Any]], width: int) -> It
         for worker, doing in busy.items():
             worker.stop()
             doing.clean_up(task)
+
+
+def one(task: Task, values: Mapping[str, Any], engine: str, began: Any = None) -> Outcome:
+    """Make one report; no failure of it is an error here."""
+
+    def job() -> Job:
+        prepared = prepare(task.name, values, task.out)
+        if began is not None:
+            began(prepared.notebook)
+        return prepared
+
+    return made(values, job, engine)
+
+
+def made(values: Mapping[str, Any], job: Callable[[], Job], engine: str) -> Outcome:
+    """Carry out what ``job`` prepares; no failure of it is an error here."""
+    try:
+        result = carry_out(job(), engine=engine)
+    except ReportFailed as failed:
+        return Outcome(values, False, f"{failed.kind}: {failed.reason}", failed.html)
+    except Exception as error:
+        said = error if isinstance(error, ReportError) else f"{type(error).__name__}: {error}"
+        return Outcome(values, False, str(said))
+    return Outcome(values, True, result.summary, result.html)
 
 
 def _hand(
@@ -145,28 +147,22 @@ def _engine(task: Task) -> str:
     return retrying.engine(task.retries, forks=task.forks)
 
 
-# -- where processes cannot be forked
-
-
-def _in_pool(task: Task, wanted: Sequence[Mapping[str, Any]], width: int) -> Iterator[Outcome]:
+def _start(task: Task) -> forking.Child:
+    if task.forks:
+        return forking.start(_work, task)
     import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor, as_completed
 
-    # Each starts its own interpreter, and for each report a kernel.
+    # Its own interpreter, and for each report a kernel.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(width, context) as pool:
-        futures = {pool.submit(_alone, task, values): values for values in wanted}
-        try:
-            for future in as_completed(futures):
-                error = future.exception()
-                yield (
-                    future.result()
-                    if error is None
-                    else Outcome(futures[future], False, f"Its process is gone: {error}")
-                )
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+    ours, its = context.Pipe()
+    process = context.Process(target=_spawned, args=(its, task), daemon=True)
+    process.start()
+    its.close()
+    return forking.Child(ours, lambda: process.exitcode, lambda *_: process.kill())
 
 
-def _alone(task: Task, values: Mapping[str, Any]) -> Outcome:
-    return one(task, values, _engine(task))
+def _spawned(connection: Connection, task: Task) -> None:
+    # Ctrl-C reaches the owner too, who knows what to do about it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with suppress(EOFError, OSError):
+        _work(connection, task)

@@ -42,12 +42,13 @@ def iso(moment: datetime) -> str:
 
 
 class SandboxClock:
-    """A clock with a schedule. ``manual`` clocks start at 2026-01-15T12:00:00Z."""
+    """A clock with a schedule. A ``manual`` one begins at ``start``."""
 
     def __init__(
         self,
         *,
         manual: bool,
+        start: datetime = START,
         lock: threading.RLock,
         guard: AbstractContextManager[None],
         moved: Callable[[], None],
@@ -56,7 +57,7 @@ class SandboxClock:
         self._lock = guard
         self._moved = threading.Condition(lock)
         self._note_move = moved
-        self._manual_now = START
+        self._start = self._manual_now = start
         self._offset = timedelta(0)
         # Moment, order, count, action, what it is called with. In one tuple: a full sandbox has
         # thousands, and the garbage collector visits every object.
@@ -78,7 +79,7 @@ class SandboxClock:
     def monotonic(self) -> float:
         """Seconds that never run backwards."""
         if self.manual:
-            return (self._manual_now - START).total_seconds()
+            return (self._manual_now - self._start).total_seconds()
         return time.monotonic() + self._offset.total_seconds()
 
     # -- moving
@@ -108,7 +109,7 @@ class SandboxClock:
         """Make :meth:`monotonic` reach ``moment``: a manual clock is moved there, never further."""
         if self.manual:
             self._settle()
-            self._run_to(START + timedelta(seconds=moment))
+            self._run_to(self._start + timedelta(seconds=moment))
             return
         with self._moved:
             while (left := moment - self.monotonic()) > 0:
@@ -166,11 +167,17 @@ class SandboxClock:
 
     def state(self) -> dict[str, str]:
         """What brings another clock to this one's time."""
-        return {"now": self._manual_now.isoformat(), "offset": str(self._offset.total_seconds())}
+        return {
+            "now": self._manual_now.isoformat(),
+            "start": self._start.isoformat(),
+            "offset": str(self._offset.total_seconds()),
+        }
 
     def restore(self, state: Mapping[str, str]) -> None:
         """Go on from a kept state."""
         self._manual_now = datetime.fromisoformat(state["now"])
+        # What an older version kept has none.
+        self._start = datetime.fromisoformat(state.get("start", START.isoformat()))
         self._offset = timedelta(seconds=float(state["offset"]))
 
     # -- the schedule
@@ -198,7 +205,7 @@ class SandboxClock:
         """Forget the schedule; a manual clock starts again."""
         with self._lock:
             self._due.clear()
-            self._manual_now = START
+            self._manual_now = self._start
             self._offset = timedelta(0)
 
     def close(self) -> None:

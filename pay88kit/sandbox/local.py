@@ -7,16 +7,17 @@ import secrets
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from pay88kit import money
-from pay88kit.config import BASE_URLS, KEY_PREFIXES, Config
+from pay88kit.config import BASE_URLS, KEY_PREFIXES, Config, fault_of_time
 from pay88kit.errors import WrongUse
 from pay88kit.sandbox import console
 from pay88kit.sandbox.api import Api
-from pay88kit.sandbox.clock import SandboxClock
+from pay88kit.sandbox.clock import END, START, SandboxClock
 from pay88kit.sandbox.control import Control
 from pay88kit.sandbox.courier import Courier
 from pay88kit.sandbox.limits import LIMITS
@@ -43,10 +44,12 @@ class Sandbox:
         limits: ``{family: (per minute, per hour)}`` with the families ``token``, ``transactions``
             and ``balance``; 88Pay's documented ones by default; None lifts them.
         clock: ``"manual"`` moves only when told (:attr:`clock`), ``"real"`` runs.
+        start: when a manual clock begins; 2026-01-15T12:00:00Z by default.
         control: whether the control side answers over HTTP.
         deliver_anywhere: whether notifications leave this machine. Only for your own addresses.
         db: a file that keeps everything, so that a sandbox which is started again, even after it
-            was killed, goes on where it stopped; its seed counts then. By default nothing is kept.
+            was killed, goes on where it stopped; its seed and its time count then. By default
+            nothing is kept.
         transaction_ids: what a notification's ``transaction_id`` is, which 88Pay does not document:
             ``"operation"``, an id of its own, or ``"session"``, that of the create.
         environment: ``"production"`` rehearses the day of going live: its :attr:`config` says
@@ -65,6 +68,7 @@ class Sandbox:
         limits: Limits | None = LIMITS,
         *,
         clock: str = "manual",
+        start: datetime | None = None,
         control: bool = True,
         deliver_anywhere: bool = False,
         db: Path | str | None = None,
@@ -80,6 +84,11 @@ class Sandbox:
             self._stays_if_live("leave out db and deliver_anywhere")
         if clock not in ("manual", "real"):
             raise ValueError(f'clock: {clock!r} is unknown. Use "manual" or "real".')
+        if start is not None:
+            if clock != "manual":
+                raise ValueError("start: a real clock shows the time as it is. Leave it out.")
+            if (fault := fault_of_time(start)) or start >= END:
+                raise ValueError(f"start: {fault or f'lies after {END:%Y-%m-%d}.'}")
         if transaction_ids not in ("operation", "session"):
             raise ValueError(
                 f'transaction_ids: {transaction_ids!r} is unknown. Use "operation" or "session".'
@@ -91,6 +100,7 @@ class Sandbox:
             seed,
             limits=merged,
             manual=clock == "manual",
+            start=(start or START).astimezone(UTC),
             courier=self._courier,
             store=self._store,
             session_ids=transaction_ids == "session",

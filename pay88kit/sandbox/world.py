@@ -21,7 +21,7 @@ from pay88kit.config import KEY_PREFIXES, Secret
 from pay88kit.errors import Pay88Error, needs
 from pay88kit.models.countries import CURRENCIES
 from pay88kit.models.methods import METHODS, Method
-from pay88kit.sandbox.clock import SandboxClock, iso
+from pay88kit.sandbox.clock import START, SandboxClock, iso
 from pay88kit.sandbox.courier import Courier, Result
 from pay88kit.sandbox.faults import Fault
 from pay88kit.sandbox.ids import LETTERS, Ids
@@ -208,6 +208,7 @@ class World:
         *,
         limits: Limits | None,
         manual: bool,
+        start: datetime = START,
         courier: Courier,
         store: Store | None = None,
         session_ids: bool = False,
@@ -215,7 +216,9 @@ class World:
     ) -> None:
         lock = threading.RLock()
         self.lock = Guard(lock, self._leave)
-        self.clock = SandboxClock(manual=manual, lock=lock, guard=self.lock, moved=self._keep_clock)
+        self.clock = SandboxClock(
+            manual=manual, start=start, lock=lock, guard=self.lock, moved=self._keep_clock
+        )
         self.courier = courier
         self.limits = limits
         self.session_ids = session_ids
@@ -226,7 +229,7 @@ class World:
         with self.lock:
             self._begin(seed)
             if store is None or not self._load(store):
-                self.add_merchant(DEFAULT_MERCHANT)
+                self._fill()
 
     def reset(self, seed: int) -> None:
         """Begin again, as new."""
@@ -235,7 +238,7 @@ class World:
                 self._store.clear()
             self._changed.clear()
             self._begin(seed)
-            self.add_merchant(DEFAULT_MERCHANT)
+            self._fill()
 
     def _begin(self, seed: int) -> None:
         self.seed = seed
@@ -252,6 +255,10 @@ class World:
         self._serial = 0
         self._signer: Callable[[bytes], bytes] | None = None
         self.clock.clear()
+
+    def _fill(self) -> None:
+        self._keep_clock()
+        self.add_merchant(DEFAULT_MERCHANT)
 
     # -- keeping
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import multiprocessing
 import subprocess
@@ -10,17 +11,20 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from pay88kit.reports import forking
 from pay88kit.reports.many import Progress, run_many
 from pay88kit.reports.workers import usable_cores
-from tests.bench.measure import Row, say
+from tests.bench.measure import Row, say, side_by_side
 
 COUNT = 500
 # The others take so long that fewer are measured; all figures are seconds for one report.
 IN_LOOP, IN_POOL = 10, 40
+# In each turn, with Dask and without.
+ON_DASK = 50
 # When a worker's memory is looked at, in reports made.
 EARLY = 50
 
@@ -142,6 +146,53 @@ class _Memory:
         return max((worker.memory_info().rss / 1e6 for worker in workers), default=0.0)
 
 
+@contextmanager
+def _cluster(home: Path, workers: int) -> Iterator[str]:
+    """The address of a scheduler with so many workers of one thread, on this machine."""
+    from distributed import Client
+
+    home.mkdir()
+    file = home / "scheduler.json"
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(*arguments: str) -> None:
+        command = [sys.executable, "-m", "dask", *arguments, "--no-dashboard"]
+        quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        started.append(subprocess.Popen(command, cwd=home, **quiet))
+
+    try:
+        start("scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(file))
+        for _ in range(workers):
+            # They wait for the file.
+            start("worker", "--scheduler-file", str(file), "--nthreads", "1", "--no-nanny")
+        while not file.exists() or not file.read_text().endswith("}"):
+            time.sleep(0.05)
+        address: str = json.loads(file.read_text())["address"]
+        with Client(address, set_as_default=False) as client:  # type: ignore[no-untyped-call]
+            client.wait_for_workers(workers)
+        yield address
+    finally:
+        for process in reversed(started):
+            process.terminate()
+            process.wait()
+
+
+def _beside_dask(source: Path, home: Path) -> tuple[float, float]:
+    """Reports a second with two workers: of Dask, and of this machine alone."""
+    turns = itertools.count()
+    with _cluster(home / "cluster", 2) as address:
+
+        def rate(**how: Any) -> float:
+            out = home / f"dask-{next(turns)}"
+            began = time.perf_counter()
+            done = run_many(str(source), _merchants(ON_DASK), out=out, **how)
+            if done.failures:
+                raise AssertionError(f"{done.failures[0].words}")
+            return ON_DASK / (time.perf_counter() - began)
+
+        return side_by_side(lambda: rate(cluster=address), lambda: rate(workers=2))
+
+
 def speed() -> Iterator[Row]:
     """Seconds for one report, and what a worker holds after many."""
     if not forking.available():
@@ -156,6 +207,7 @@ def speed() -> Iterator[Row]:
         ours = _many(source, home / "many", COUNT, memory)
         _check_equal(home / "many", home / "loop")
         _check_equal(home / "many", home / "pool")
+        on_dask, on_two = _beside_dask(source, home)
     what = f"one of {COUNT} small reports"
     beside = f"papermill and jupyter nbconvert, {IN_LOOP} in a loop"
     yield Row(what, ours * 1000, "ms", beside, loop * 1000, "≤ 0.1")
@@ -163,3 +215,5 @@ def speed() -> Iterator[Row]:
     yield Row(what, ours * 1000, "ms", beside, pool * 1000, "≤ 0.2")
     held = f"a worker's memory after {COUNT}"
     yield Row(held, memory.late, "MB", f"after {EARLY}", memory.early, "≤ 1.1")
+    beside = "without Dask, two processes"
+    yield Row("small reports, two Dask workers", on_dask, "/s", beside, on_two, "≥ 0.9")

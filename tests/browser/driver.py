@@ -29,6 +29,7 @@ from run_all import CHROMIUM, empty_home, warm_matplotlib  # noqa: E402
 
 WIDE = {"width": 1280, "height": 860}
 PHONE = {"width": 360, "height": 740}
+PREFIX = "/user/ana"
 # Without them, Chromium as root does not start, and asks after hosts of its maker.
 FLAGS = (
     "--no-sandbox",
@@ -214,11 +215,12 @@ def jupyterlab(folder: Path) -> Iterator[tuple[str, str]]:
     warm_matplotlib(env)
     command = [sys.executable, "-c", LAB, str(folder / "pay88-guide"), "lab", f"--port={port}"]
     command += ["--", "--no-browser", "--LabApp.expose_app_in_browser=True"]
-    command += [f"--IdentityProvider.token={token}"]
+    # A prefix, as on Binder and every hub: a link that leaves it out leads nowhere.
+    command += [f"--IdentityProvider.token={token}", f"--ServerApp.base_url={PREFIX}/"]
     log = folder / "jupyterlab.log"
     with log.open("wb") as output:
         server = subprocess.Popen(command, cwd=folder, env=env, stdout=output, stderr=output)
-    url = f"http://127.0.0.1:{port}"
+    url = f"http://127.0.0.1:{port}{PREFIX}"
     try:
         wait_for(f"{url}/api", server, log)
         yield url, token

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from driver import LOW_CONTRAST, PHONE, WIDE
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from pay88kit import reports
 from pay88kit.reports.index import Run, add_run
@@ -106,9 +106,80 @@ def test_the_index_can_be_read(
     assert page.evaluate(LOW_CONTRAST) == []
 
 
-@pytest.fixture(scope="module")
-def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return reports.run("transactions", out=tmp_path_factory.mktemp("report")).html
+def test_the_index_speaks_the_language_that_its_reader_chooses(
+    browser: Browser, folder: Path
+) -> None:
+    context = browser.new_context(locale="es-CO")
+    page = opened(context, folder / "index.html")
+    html = page.locator("html")
+    expect(html).to_have_attribute("lang", "es")
+    expect(page).to_have_title("Informes")
+    expect(page.get_by_role("status")).to_have_text(
+        "Ejecuciones: 9992 de 9992; fallidas: 1; mostradas: 100, primero las fallidas"
+    )
+    expect(page.get_by_label("Buscar")).to_have_attribute("placeholder", "comercio, día, palabras")
+    first = page.locator("tbody tr").first
+    expect(first).to_contain_text("fallido")
+    # What a report says of itself is in its own language.
+    expect(first).to_contain_text(f"ValueError: {SCRIPT}")
+    page.get_by_label("Resultado").select_option("fallido")
+    expect(page.locator("tbody tr")).to_have_count(1)
+    page.get_by_label("Idioma").select_option("English")
+    expect(html).to_have_attribute("lang", "en")
+    expect(page).to_have_title("Reports")
+    expect(page.get_by_role("status")).to_have_text(
+        "1 of 9992 runs, 1 failed; 1 shown, failures first"
+    )
+    assert page.get_by_role("columnheader").all_inner_texts() == [
+        "Begun (UTC)", "Result", "Report", "Parameters", "In words", "Files",
+    ]  # fmt: skip
+    page.reload()  # as after a look at a report
+    expect(html).to_have_attribute("lang", "en")
+    context.close()
+    context = browser.new_context(locale="pt-BR")
+    expect(opened(context, folder / "index.html").locator("html")).to_have_attribute("lang", "en")
+    context.close()
+
+
+def test_on_a_phone_each_cell_says_what_it_is(browser: Browser, folder: Path) -> None:
+    label = "cell => getComputedStyle(cell, '::before').content"
+    context = browser.new_context(locale="es-MX")
+    page = opened(context, folder / "index.html", PHONE)
+    cells = page.locator("tbody tr").first.locator("td")
+    assert [cell.evaluate(label) for cell in cells.all()] == [
+        f'"{words}: "'
+        for words in (
+            "Inicio (UTC)", "Resultado", "Informe", "Parámetros", "En palabras", "Archivos",
+        )
+    ]  # fmt: skip
+    page.get_by_label("Idioma").select_option("en")
+    assert cells.nth(1).evaluate(label) == '"Result: "'
+    page.set_viewport_size(WIDE)
+    assert cells.nth(1).evaluate(label) == "none"
+    context.close()
+
+
+def test_without_its_script_the_index_says_so_in_both_languages(
+    browser: Browser, folder: Path
+) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = opened(context, folder / "index.html")
+    expect(page.locator('p[lang="en"]')).to_contain_text("This list needs JavaScript.")
+    expect(page.locator('p[lang="es"]')).to_contain_text("Esta lista necesita JavaScript.")
+    context.close()
+
+
+def test_a_run_without_files_has_no_links(context: BrowserContext, tmp_path: Path) -> None:
+    add_run(tmp_path, a_run(1, state="failed", words="OSError: full", notebook="", html=""))
+    page = opened(context, tmp_path / "index.html")
+    expect(page.locator("tbody tr")).to_contain_text("OSError: full")
+    expect(page.get_by_role("link")).to_have_count(0)
+
+
+@pytest.fixture(scope="module", params=["en", "es"])
+def report(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("report")
+    return reports.run("transactions", {"language": request.param}, out=out).html
 
 
 @pytest.mark.parametrize("colours", ["light", "dark"])
@@ -122,9 +193,11 @@ def test_a_report_can_be_read_and_loads_nothing(
     assert page.evaluate(LOW_CONTRAST) == []
     loaded = page.evaluate("performance.getEntriesByType('resource').map(e => e.name)")
     assert [name for name in loaded if not name.startswith("data:")] == []
-    assert (
-        page.get_by_role("img").get_attribute("alt").startswith("Bars for each day of 2026-01-15")
-    )
+    chart = {
+        "en": "Bars for each day of 2026-01-15 to 2026-01-17",
+        "es": "Barras por cada día, del 2026-01-15 al 2026-01-17",
+    }[page.locator("html").get_attribute("lang")]
+    assert page.get_by_role("img").get_attribute("alt").startswith(chart)
 
 
 def test_a_report_fits_the_width_of_a4(context: BrowserContext, report: Path) -> None:
@@ -141,5 +214,6 @@ def test_a_table_is_one_press_away_as_a_file(context: BrowserContext, report: Pa
     page = opened(context, report)
     with page.expect_download() as download:
         page.get_by_role("link", name="Excel (.xlsx)").first.click()
-    assert download.value.suggested_filename == "1-Operations_by_method.xlsx"
+    name = {"en": "1-Operations_by_method.xlsx", "es": "1-Operaciones_por_método.xlsx"}
+    assert download.value.suggested_filename == name[page.locator("html").get_attribute("lang")]
     assert download.value.path().read_bytes().startswith(b"PK")

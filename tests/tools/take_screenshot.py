@@ -7,6 +7,7 @@ look at: every notebook from top to bottom, and a checkout page on a desktop and
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -17,12 +18,16 @@ import learner  # noqa: E402
 from driver import PHONE, WIDE, Lab, chromium, jupyterlab  # noqa: E402
 from playwright.sync_api import Browser, expect  # noqa: E402
 
+from pay88kit import demo, reports  # noqa: E402
+
 IMAGES = ROOT / "docs" / "images"
 FIRST = "00_start_here.ipynb"
 # High enough for the picture of a payment's life.
 WINDOW = {"width": 1280, "height": 940}
 # As high as the longest notebook: JupyterLab draws only the cells that are in its window.
 TALL = {"width": 1280, "height": 7000}
+# The upper part of a report.
+PAPER = {"width": 1100, "height": 1240}
 
 
 def to_top(lab: Lab) -> None:
@@ -68,6 +73,29 @@ def take(lab: Lab, name: str) -> None:
     print(path.relative_to(ROOT))
 
 
+def take_reports(browser: Browser) -> None:
+    """Two reports of a year of ``pay88 demo``: a month in English, a day in Spanish."""
+    month = {"first_day": "2025-12-01", "last_day": "2025-12-31"}
+    wanted = {
+        "transactions": {"merchant_id": "MCH-MEX-88DEMO", **month},
+        "daily_balance": {"merchant_id": "MCH-COL-29ZTP4", "day": "2025-12-15", "language": "es"},
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        made = demo.make_year(Path(folder) / "year")
+        os.environ["PAY88_BOOKS"] = f"sqlite:///{made.books.as_posix()}"
+        try:
+            for name, values in wanted.items():
+                result = reports.run(name, values, out=Path(folder) / "reports")
+                page = browser.new_page(viewport=PAPER)
+                page.goto(result.html.as_uri())
+                path = IMAGES / f"report_{name}.png"
+                page.screenshot(path=path)
+                page.close()
+                print(path.relative_to(ROOT))
+        finally:
+            del os.environ["PAY88_BOOKS"]
+
+
 def take_all(lab: Lab, browser: Browser, folder: Path) -> None:
     """Every notebook, whole, and the checkout page."""
     lab.page.set_viewport_size(TALL)
@@ -106,6 +134,7 @@ def main() -> None:
         lab.start()
         IMAGES.mkdir(parents=True, exist_ok=True)
         walk(lab)
+        take_reports(browser)
         if sys.argv[1:]:
             folder = Path(sys.argv[1])
             folder.mkdir(parents=True, exist_ok=True)

@@ -16,6 +16,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 from merchants.shop_fastapi import PATH, make_app  # noqa: E402
 
 from pay88kit.endpoint_check import EndpointCheck, check_endpoint  # noqa: E402
+from pay88kit.endpoint_check.results import INVENTED  # noqa: E402
 from pay88kit.serving import Server  # noqa: E402
 
 SAMPLE = ROOT / "pay88kit" / "endpoint_check" / "sample.json"
@@ -31,7 +32,7 @@ def fresh() -> EndpointCheck:
         server.close()
     return replace(
         check,
-        url="an invented endpoint; simulated data, not 88Pay",
+        url=INVENTED,
         at="2026-01-15T12:00:00Z",
         results=tuple(replace(result, reference=None, slowest_ms=None) for result in check.results),
     )

@@ -17,6 +17,7 @@ from pay88kit.guide.exercises.exercise import (
 )
 from pay88kit.guide.exercises.world import as_asked, local, pending_order, so_far, transaction
 from pay88kit.inbox import Inbox, Received
+from pay88kit.language import N_
 from pay88kit.models.answers import Charge
 
 _ABOUT_STATUSES = {
@@ -95,7 +96,7 @@ EXERCISES = (
     Exercise(
         id="00.1",
         kind=Kind.PREDICT,
-        title="Three moments, three statuses",
+        title=N_("Three moments, three statuses"),
         task=(
             "Which status has a transaction right after the charge (`charged`), after the customer "
             "has paid (`paid`), and after another customer has declined (`declined`)? Write each "
@@ -122,7 +123,7 @@ EXERCISES = (
     Exercise(
         id="00.2",
         kind=Kind.CALL,
-        title="A charge of your own",
+        title=N_("A charge of your own"),
         task=(
             "Charge the same customer for a second order, *Order 1002*: this time 25,000 pesos. "
             "The other fields stay as they were."
@@ -165,7 +166,7 @@ EXERCISES = (
     Exercise(
         id="00.3",
         kind=Kind.EVENT,
-        title="Which payment, and how did it end?",
+        title=N_("Which payment, and how did it end?"),
         task=(
             "Write `what_happened(event)`. It takes a notification, as the inbox shows it, and "
             "returns two things: the transaction's reference and its status, in this order. The "

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pay88kit.config import Config
 from pay88kit.errors import ConfigError
 from pay88kit.guide.exercises.exercise import Exercise, Kind, NotYet, compare, of_type, shown
+from pay88kit.language import N_
 
 _ABOUT_REFUSALS = {
     "this_machine": "Nothing leaves this machine, so nobody can read the key on its way.",
@@ -108,7 +109,7 @@ EXERCISES = (
     Exercise(
         id="01.1",
         kind=Kind.CALL,
-        title="A configuration of your own",
+        title=N_("A configuration of your own"),
         task=(
             "Make a configuration for 88Pay's **sandbox**. The key is `invented`, the merchant id "
             "`MCH-MEX-TEST-88`."
@@ -141,7 +142,7 @@ EXERCISES = (
     Exercise(
         id="01.2",
         kind=Kind.PREDICT,
-        title="Accepted or refused?",
+        title=N_("Accepted or refused?"),
         task=(
             "Two configurations for 88Pay's sandbox. The first has the address "
             "`http://127.0.0.1:8080`, a server on this machine. The second has a key that begins "
@@ -167,7 +168,7 @@ EXERCISES = (
     Exercise(
         id="01.3",
         kind=Kind.FAULT,
-        title="A key in the log",
+        title=N_("A key in the log"),
         task=(
             "This line runs at the start of a shop, and its result goes into a log file:\n\n"
             "```python\n"

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pay88kit.client import Pay88
 from pay88kit.guide.exercises.exercise import Exercise, Kind, NotYet, compare, of_type, shown
 from pay88kit.guide.exercises.world import ask_balance, local
+from pay88kit.language import N_
 from pay88kit.models.answers import Token
 
 _ABOUT_AGES = {
@@ -107,7 +108,7 @@ EXERCISES: tuple[Exercise, ...] = (
     Exercise(
         id="02.1",
         kind=Kind.CALL,
-        title="A new token, now",
+        title=N_("A new token, now"),
         task=(
             "88Pay has ended your token early, and the client still keeps it. Write the function "
             "that makes this client take a **new** token at once, and returns it. "
@@ -136,7 +137,7 @@ EXERCISES: tuple[Exercise, ...] = (
     Exercise(
         id="02.2",
         kind=Kind.PREDICT,
-        title="59 seconds and 61 seconds",
+        title=N_("59 seconds and 61 seconds"),
         task=(
             "The same token is used twice: when it is 59 seconds old, and when it is 61 seconds "
             "old. Which HTTP status does each balance request get? The check sends both."
@@ -156,7 +157,7 @@ EXERCISES: tuple[Exercise, ...] = (
     Exercise(
         id="02.3",
         kind=Kind.FAULT,
-        title="A request that is always refused",
+        title=N_("A request that is always refused"),
         task=(
             "Somebody wrote the headers by hand. 88Pay answers each call with 401, although the "
             "token is new:\n\n"

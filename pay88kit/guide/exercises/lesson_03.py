@@ -18,6 +18,7 @@ from pay88kit.guide.exercises.exercise import (
 )
 from pay88kit.guide.exercises.world import as_asked, local, pending_order, so_far
 from pay88kit.inbox import Inbox
+from pay88kit.language import N_
 from pay88kit.models.answers import Charge
 
 _ABOUT_FIELDS = {
@@ -92,7 +93,7 @@ EXERCISES = (
     Exercise(
         id="03.1",
         kind=Kind.CALL,
-        title="Charge a wallet",
+        title=N_("Charge a wallet"),
         task=(
             "Charge 80,000 pesos with the method `NEQUI`. `order` has the other fields, but its "
             "amount is 50,000. NEQUI sends the customer to a page of 88Pay's, so it needs one "
@@ -135,7 +136,7 @@ EXERCISES = (
     Exercise(
         id="03.2",
         kind=Kind.PREDICT,
-        title="Two orders that are not paid",
+        title=N_("Two orders that are not paid"),
         task=(
             "The bank declines one charge. Nobody pays the other one, until its time is over. "
             "Which final status does each get? And which column of `client.books.operations()` "
@@ -163,7 +164,7 @@ EXERCISES = (
     Exercise(
         id="03.3",
         kind=Kind.FAULT,
-        title="A cart that adds up wrongly",
+        title=N_("A cart that adds up wrongly"),
         task=(
             "The prices of a cart come from a form, so they are texts. A shop adds them up like "
             "this, and charges `'50000.1020000.20'`:\n\n"

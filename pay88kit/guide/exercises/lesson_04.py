@@ -13,6 +13,7 @@ from pay88kit.client import Pay88
 from pay88kit.guide.exercises.exercise import Exercise, Kind, NotYet, compare, of_type, shown
 from pay88kit.guide.exercises.world import local, paid_order, pending_order
 from pay88kit.inbox import Inbox
+from pay88kit.language import N_
 
 # The invented notifications of this lesson are its only use, each with another moment or content.
 _NONCE = b"only-for-now"
@@ -162,7 +163,7 @@ EXERCISES = (
     Exercise(
         id="04.1",
         kind=Kind.EVENT,
-        title="Ship each order once",
+        title=N_("Ship each order once"),
         task=(
             "A handler may run twice for one event. Write `ship(event, shipped)`: it puts the "
             "order number, `event.key`, on the list `shipped`, and never twice. The check brings "
@@ -195,7 +196,7 @@ EXERCISES = (
     Exercise(
         id="04.2",
         kind=Kind.PREDICT,
-        title="Which status does your endpoint answer?",
+        title=N_("Which status does your endpoint answer?"),
         task=(
             "Three calls reach the inbox: one with a changed amount (`forged`), one that is no "
             "notification at all (`malformed`), and a genuine one that was already received "
@@ -223,7 +224,7 @@ EXERCISES = (
     Exercise(
         id="04.3",
         kind=Kind.FAULT,
-        title="An endpoint that believes everybody",
+        title=N_("An endpoint that believes everybody"),
         task=(
             "This function decides whether a call is genuine. It is `True` for every stranger who "
             "knows the word Bearer:\n\n"

@@ -10,6 +10,7 @@ from pay88kit.client import Pay88
 from pay88kit.guide.exercises.exercise import WHOLE, Exercise, Kind, NotYet, compare, of_type, shown
 from pay88kit.guide.exercises.world import as_asked, available, local, new_key, paid_order
 from pay88kit.inbox import Inbox
+from pay88kit.language import N_
 from pay88kit.models.answers import Cashout
 
 _ABOUT_FIELDS = {
@@ -190,7 +191,7 @@ EXERCISES = (
     Exercise(
         id="05.1",
         kind=Kind.CALL,
-        title="Pay one invoice",
+        title=N_("Pay one invoice"),
         task=(
             "Pay 20,000 pesos to `supplier` under the key `invoice-020`. Write the "
             "whole call: `client.cashout(…)`."
@@ -216,7 +217,7 @@ EXERCISES = (
     Exercise(
         id="05.2",
         kind=Kind.PREDICT,
-        title="What does the balance show?",
+        title=N_("What does the balance show?"),
         task=(
             "A payout of 50,000 is sent. By how much does `total_available` change while the "
             "payout is pending? And by how much has it changed when it is completed? Write whole "
@@ -243,7 +244,7 @@ EXERCISES = (
     Exercise(
         id="05.3",
         kind=Kind.FAULT,
-        title="A payout that is sent twice",
+        title=N_("A payout that is sent twice"),
         task=(
             "A job pays invoices. When it is interrupted, it starts again from the first invoice, "
             "and suppliers get their money twice. The fault is in the key:\n\n"
@@ -297,7 +298,7 @@ EXERCISES = (
     Exercise(
         id="05.4",
         kind=Kind.EVENT,
-        title="A payout comes back",
+        title=N_("A payout comes back"),
         task=(
             "The bank sends a payout back, and the notification says `REJECTED`. Somebody has to "
             "ask the supplier for the right account. Write `returned(event, to_correct)`: it puts "

@@ -8,6 +8,7 @@ from decimal import Decimal
 from pay88kit.client import Pay88
 from pay88kit.guide.exercises.exercise import Exercise, Kind, NotYet, compare, of_type
 from pay88kit.guide.exercises.world import available, local
+from pay88kit.language import N_
 from pay88kit.models.answers import Balance
 
 
@@ -67,7 +68,7 @@ EXERCISES = (
     Exercise(
         id="06.1",
         kind=Kind.CALL,
-        title="Is there enough?",
+        title=N_("Is there enough?"),
         task=(
             "Write `can_pay(client, amount)`: it asks for the balance and returns `True` when the "
             "amount can be paid out now, and `False` when it cannot. The check tries it in four "
@@ -94,7 +95,7 @@ EXERCISES = (
     Exercise(
         id="06.2",
         kind=Kind.PREDICT,
-        title="On credit",
+        title=N_("On credit"),
         task=(
             "The scenario `advance`: the merchant paid out on 88Pay's credit, and then received "
             "34,490. Which **one** field of the balance is below zero? And is a payout of 30,000 "
@@ -119,7 +120,7 @@ EXERCISES = (
     Exercise(
         id="06.3",
         kind=Kind.FAULT,
-        title="An alarm that rings for nothing",
+        title=N_("An alarm that rings for nothing"),
         task=(
             "A merchant works on 88Pay's credit; the contract allows 250,010. This function wakes "
             "somebody each night:\n\n"

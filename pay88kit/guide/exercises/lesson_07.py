@@ -15,6 +15,7 @@ from pay88kit.errors import (
 )
 from pay88kit.guide.exercises.exercise import NOTHING, Exercise, Kind, NotYet, compare, shown
 from pay88kit.guide.exercises.world import local, new_key
+from pay88kit.language import N_
 from pay88kit.models.answers import Charge
 from pay88kit.policy import Policy
 
@@ -237,7 +238,7 @@ EXERCISES = (
     Exercise(
         id="07.1",
         kind=Kind.PREDICT,
-        title="Which status?",
+        title=N_("Which status?"),
         task=(
             "Three requests go to 88Pay without the client's checks. Which HTTP status does each "
             "get?\n\n- `no_customer`: a charge without `customer_id`\n"
@@ -265,7 +266,7 @@ EXERCISES = (
     Exercise(
         id="07.2",
         kind=Kind.FAULT,
-        title="A retried create",
+        title=N_("A retried create"),
         task=(
             "This function charges a customer. When an answer gets lost, it charges again:\n\n"
             "```python\n"
@@ -349,7 +350,7 @@ EXERCISES = (
     Exercise(
         id="07.3",
         kind=Kind.CALL,
-        title="What to do next",
+        title=N_("What to do next"),
         task=(
             'Write `next_step(error)`. It returns `"wait"` for `RateLimited`, `"look"` for '
             '`OutcomeUnknown` (look into the dashboard, send nothing), and `"correct"` for '

@@ -17,6 +17,7 @@ from pay88kit.frames import to_frame
 from pay88kit.guide.exercises.exercise import Exercise, Kind, NotYet, compare, shown
 from pay88kit.guide.exercises.world import local, new_key, paid_order, pending_order
 from pay88kit.inbox import Inbox
+from pay88kit.language import N_
 from pay88kit.sandbox import Sandbox
 
 # Each amount is another power of two: the sum says which rows were counted.
@@ -149,7 +150,7 @@ EXERCISES = (
     Exercise(
         id="08.1",
         kind=Kind.FAULT,
-        title="What counts as payin?",
+        title=N_("What counts as payin?"),
         task=(
             "A shop computes what the books expect of `total_payin`, and gets far too much:\n\n"
             "```python\n"
@@ -189,7 +190,7 @@ EXERCISES = (
     Exercise(
         id="08.2",
         kind=Kind.EVENT,
-        title="After each notification",
+        title=N_("After each notification"),
         task=(
             "A payment completed, and your handler has compared the books with the balance. Write "
             "`after(event, result, alarms)`: it puts `(event.reference, result.gap)` on the list "
@@ -227,7 +228,7 @@ EXERCISES = (
     Exercise(
         id="08.3",
         kind=Kind.PREDICT,
-        title="A fee, or a lost notification?",
+        title=N_("A fee, or a lost notification?"),
         task=(
             "First 88Pay takes a fee of 5,000. Then a customer pays 70,000 while the shop is "
             "closed, so the notification gets lost. By how much does each event change the gap, "
@@ -255,7 +256,7 @@ EXERCISES = (
     Exercise(
         id="08.4",
         kind=Kind.CALL,
-        title="Record what was found",
+        title=N_("Record what was found"),
         task=(
             "Some answers got lost. A person has looked each of these orders up in 88Pay's "
             "dashboard: `dashboard` maps the key of every order that is there to its reference, "

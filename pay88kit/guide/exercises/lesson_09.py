@@ -12,6 +12,7 @@ from pay88kit.doctor import Doctor
 from pay88kit.errors import ConfigError, InvalidRequest
 from pay88kit.guide.exercises.exercise import Exercise, Kind, NotYet, compare, of_type, shown
 from pay88kit.guide.exercises.world import local, pending_order
+from pay88kit.language import N_
 from pay88kit.sandbox import Sandbox
 
 _PUBLIC = "https://shop.example/webhooks/88pay"
@@ -132,7 +133,7 @@ EXERCISES = (
     Exercise(
         id="09.1",
         kind=Kind.PREDICT,
-        title="Half a switch",
+        title=N_("Half a switch"),
         task=(
             "A service runs in 88Pay's sandbox, and goes live. Somebody replaces the key by a live "
             "one and forgets the environment (`only_the_key`); sets `PAY88_ENVIRONMENT=production` "
@@ -159,7 +160,7 @@ EXERCISES = (
     Exercise(
         id="09.2",
         kind=Kind.FAULT,
-        title="An address that cannot go live",
+        title=N_("An address that cannot go live"),
         task=(
             "The shop's public name is `shop.example`; its web server takes `https` and passes "
             "`/webhooks/88pay` on to the service. This line was good enough for a test:\n\n"
@@ -191,7 +192,7 @@ EXERCISES = (
     Exercise(
         id="09.3",
         kind=Kind.PREDICT,
-        title="What the doctor does in production",
+        title=N_("What the doctor does in production"),
         task=(
             "The doctor takes a first look at the rehearsal, which plays production. Is each of "
             'these among its calls, `"sent"` or `"not sent"`?\n\n'

@@ -7,6 +7,7 @@ from typing import Any
 from pay88kit.guide.exercises.exercise import Exercise, Kind, NotYet, compare, of_type
 from pay88kit.guide.exercises.world import as_asked, local
 from pay88kit.guide.explore import Exchange, Explorer
+from pay88kit.language import N_
 
 _BODY = "the body, a dict"
 
@@ -74,7 +75,7 @@ EXERCISES = (
     Exercise(
         id="10.1",
         kind=Kind.CALL,
-        title="A voucher in Mexico",
+        title=N_("A voucher in Mexico"),
         task=(
             "A shop in Mexico wants to let its customers pay at a counter. Send a charge of 900 "
             "pesos with the method `OXXO`. The form fills in the rest."
@@ -99,7 +100,7 @@ EXERCISES = (
     Exercise(
         id="10.2",
         kind=Kind.PREDICT,
-        title="How many calls?",
+        title=N_("How many calls?"),
         task=(
             "An exchange names each HTTP call that it took, a token's too: "
             "`explore.history[0].calls`. You ask for the balance twice. How many calls does the "
@@ -126,7 +127,7 @@ EXERCISES = (
     Exercise(
         id="10.3",
         kind=Kind.FAULT,
-        title="A body that was written by hand",
+        title=N_("A body that was written by hand"),
         task=(
             "Somebody wants to charge 900 Mexican pesos by `SPEI` and wrote the body by hand. The "
             "local sandbox answers 400, and names one fault at a time:\n\n"

@@ -1,4 +1,4 @@
-"""Seeded data, so that a first look at a table or a report shows something."""
+"""Days of a merchant that are played when a report asks for them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import random
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from pay88kit.books import Books
 from pay88kit.client import Pay88
 from pay88kit.errors import Pay88Error
 from pay88kit.inbox import Inbox
@@ -19,18 +20,6 @@ _PRICES = {
 _OTHERS = (("BANK_TRANSFER", 50, 2_000), ("CARDS", 40, 3_000), ("CASH", 20, 800))
 
 
-def play_day(merchant_id: str, start: datetime, end: datetime, *, seed: int = 88) -> Pay88:
-    """A merchant's day in a sandbox of its own: payins, some of them declined, and payouts.
-
-    Everything happens as it would: charges through the client, the customers' decisions on the
-    sandbox's clock, notifications received by an inbox. Returns the client, its clock at ``end``.
-
-    Raises:
-        Pay88Error: the day lies before the sandbox's time begins.
-    """
-    return play_days(merchant_id, [(start, end)], seed=seed)
-
-
 def play_days(
     merchant_id: str,
     days: Sequence[tuple[datetime, datetime]],
@@ -38,7 +27,11 @@ def play_days(
     seed: int = 88,
     snapshots: bool = False,
 ) -> Pay88:
-    """Some days, one after the other, as :func:`play_day` plays one.
+    """A merchant's days in a sandbox of its own: payins, some of them declined, and payouts.
+
+    Everything happens as it would: charges through the client, the customers' decisions on the
+    sandbox's clock, notifications received by an inbox. Returns the client, its clock at the last
+    end, with books of its own in memory.
 
     Args:
         merchant_id: whose; its country decides on methods and currency.
@@ -54,23 +47,24 @@ def play_days(
         raise Pay88Error("day: the local sandbox's time begins on 2026-01-15. Use that or a later.")
     country = merchant_id.split("-")[1] if merchant_id.count("-") >= 2 else "COL"
     currency = sandbox.merchant(merchant_id=merchant_id, country=country)["currency"]
-    client = Pay88(sandbox.config_for(merchant_id))
+    # Books that PAY88_BOOKS names are somebody's: nothing that is played belongs there.
+    books = Books()
+    client = Pay88(sandbox.config_for(merchant_id), books=books)
     if snapshots:
         sandbox.clock.set(max(days[0][0], sandbox.clock.now()))
-        _keep_balance(client)
-    with Inbox(client.config) as inbox:
+        keep_balance(client, books)
+    with Inbox(client.config, books=books) as inbox:
         for start, end in days:
             _play(client, sandbox, inbox, start, end, (currency, country, seed))
             sandbox.clock.set(end)
             if snapshots:
-                _keep_balance(client)
+                keep_balance(client, books)
     return client
 
 
-def _keep_balance(client: Pay88) -> None:
-    config, books = client.config, client.books
-    if books is not None:
-        books.save_balance(client.balance(), environment="local", now=config.clock.now())
+def keep_balance(client: Pay88, books: Books) -> None:
+    """Keep a snapshot of the client's balance."""
+    books.save_balance(client.balance(), environment="local", now=client.config.clock.now())
 
 
 def _play(
