@@ -107,9 +107,13 @@ def until(true: Callable[[], Any], seconds: float = 60.0) -> None:
 class InBackground(threading.Thread):
     """A run while the test does something else."""
 
-    def __init__(self, source: Path, names: list[str], days: str, lab: Lab, out: Path) -> None:
+    def __init__(
+        self, source: Path, names: list[str], days: str, lab: Lab, out: Path, retries: int = 1
+    ) -> None:
         super().__init__(daemon=True)
-        self._run = lambda: run_many(str(source), names, days, out=out, cluster=lab.address)
+        self._run = lambda: run_many(
+            str(source), names, days, out=out, cluster=lab.address, retries=retries
+        )
         self.summary: Summary | None = None
         self.error: BaseException | None = None
         self.start()
@@ -452,6 +456,25 @@ def test_a_killed_worker_loses_no_report(lab: Lab, tmp_path: Path) -> None:
     assert begun(tmp_path)["M-3"] == [victim, other]
     # What the dead worker's process has made in the meantime is not left there either.
     until(lambda: not list(lab.temporary.glob("pay88-report-*")))
+
+
+def test_what_may_have_created_something_is_not_run_again(lab: Lab, tmp_path: Path) -> None:
+    lab.have(2)
+    names = [f"M-{number}" for number in range(1, 8)]
+    out = tmp_path / "out"
+    source = report(tmp_path, waits(tmp_path, "merchant_id == 'M-3'"))
+    run = InBackground(source, names, "2026-01-15", lab, out, retries=0)
+    until(lambda: begun(tmp_path).get("M-3"))
+    (victim,) = begun(tmp_path)["M-3"]
+    lab.kill(victim)
+    (tmp_path / "hold").unlink()
+    done = run.result()
+    assert done.done == 6
+    (failure,) = done.failures
+    assert failure.values["merchant_id"] == "M-3"
+    assert "had begun at a worker that is gone" in failure.words
+    assert begun(tmp_path)["M-3"] == [victim]
+    assert_whole(out, [name for name in names if name != "M-3"])
 
 
 def test_a_merchants_reports_are_made_on_one_host(

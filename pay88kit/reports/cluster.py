@@ -218,6 +218,9 @@ class _Run:
         source = files.find(task.name)
         self._name = source.stem
         self._text = None if files.is_own(source) else source.read_text(encoding="utf-8")
+        # The kit's reports only read. What another notebook creates must not be created twice.
+        self._once = self._text is not None and not task.retries
+        self._id = uuid4().hex
         self._client = client
         self._crew = crew
         self._task = task
@@ -246,7 +249,17 @@ class _Run:
         with suppress(Exception):
             self._client.cancel(futures, force=True)  # type: ignore[no-untyped-call]
         for notebook in self._reserved:
+            self._forget(notebook)
             files.withdraw(notebook)
+
+    def _forget(self, notebook: Path) -> None:
+        """Let the scheduler forget who has begun it."""
+        if not self._once:
+            return
+        from distributed import Event
+
+        with suppress(Exception):
+            Event(self._claim(notebook.name), client=self._client).clear()  # type: ignore[no-untyped-call]
 
     def _look(self) -> Iterator[Outcome]:
         """See who is there; what was with workers that are gone is made by others."""
@@ -295,7 +308,8 @@ class _Run:
                 room -= 1
 
     def _submit(self, report: Report, notebook: str, host: str, workers: list[str]) -> None:
-        order = Order(self._name, self._text, report.values, notebook, self._task.retries)
+        claim = self._claim(notebook) if self._once else ""
+        order = Order(self._name, self._text, report.values, notebook, self._task.retries, claim)
         key = f"pay88-report-{uuid4().hex}"
         # Only to workers of this host that were asked for their versions, whoever else joins.
         future = self._client.submit(
@@ -303,6 +317,9 @@ class _Run:
         )
         self._doing[key] = _Doing(report, host, frozenset(workers), future)
         future.add_done_callback(lambda _: self._ended.put(key))  # type: ignore[no-untyped-call]
+
+    def _claim(self, notebook: str) -> str:
+        return f"pay88-report-{self._id}-{notebook}"
 
     def _take_in(self, key: str) -> Iterator[Outcome]:
         """A report has ended: keep it."""
@@ -347,6 +364,7 @@ class _Run:
             raise
         finally:
             files.withdraw(notebook)
+            self._forget(notebook)
             self._reserved.discard(notebook)
 
     def _written(self, notebook: Path, answer: Answer) -> Outcome:

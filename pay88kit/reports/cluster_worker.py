@@ -24,6 +24,10 @@ from pay88kit.reports.run import Job, prepare
 from pay88kit.reports.workers import Outcome, made
 
 _PREFIX = "pay88-report-"
+_BEGUN = (
+    "It had begun at a worker that is gone. Your own notebook may have created something, so it is "
+    "not run again by itself. --resume runs it now; with --retry 1 this happens by itself."
+)
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,8 @@ class Order:
         values: its parameters.
         notebook: the name of the file, by which its page links to it.
         retries: how often a failure that may pass is tried again.
+        claim: a name under which the cluster notes that it was begun, so that nobody begins it
+            again; empty where it may be.
     """
 
     report: str
@@ -43,6 +49,7 @@ class Order:
     values: Mapping[str, Any]
     notebook: str
     retries: int
+    claim: str = ""
 
 
 @dataclass(frozen=True)
@@ -74,6 +81,8 @@ _alone = threading.Lock()
 
 def make(order: Order) -> Answer:
     """Make a report; no failure of it is an error here. Several threads may do so at once."""
+    if order.claim and not _claimed(order.claim):
+        return Answer(Outcome(order.values, False, _BEGUN))
     if not forking.available():
         with _alone, _folder() as own:
             return _make_in(own, order)
@@ -91,6 +100,17 @@ def make(order: Order) -> Answer:
         return Answer(Outcome(order.values, False, f"Its process is gone: {died}."))
     _idle.append(child)
     return answer
+
+
+def _claimed(name: str) -> bool:
+    """Whether nobody has begun it; from now on somebody has. The scheduler keeps that."""
+    from distributed import Event
+
+    begun = Event(name)  # type: ignore[no-untyped-call]
+    if begun.is_set():  # type: ignore[no-untyped-call]
+        return False
+    begun.set()  # type: ignore[no-untyped-call]
+    return True
 
 
 def _idle_one() -> forking.Child | None:
