@@ -352,6 +352,19 @@ def read_dotenv(start: Path | None = None) -> dict[str, str]:
     return _parse_dotenv(text)
 
 
+def books_url() -> str:
+    """The database that ``PAY88_BOOKS`` names, in the environment or in ``.env``; else empty.
+
+    An empty one in the environment counts too: it hides that of the file.
+
+    Raises:
+        ConfigError: the ``.env`` file is not UTF-8 text.
+    """
+    name = "PAY88_BOOKS"
+    said = os.environ[name] if name in os.environ else read_dotenv().get(name, "")
+    return str(said).strip()
+
+
 def _parse_dotenv(text: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for line in text.splitlines():

@@ -56,8 +56,8 @@ def pay88_sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
 
     options = _options(request.node)
     with pytest.MonkeyPatch.context() as patch, Sandbox(**options) as sandbox:
-        # Books that were chosen for the developer's real work are none of a test's.
-        patch.delenv("PAY88_BOOKS", raising=False)
+        # Books that were chosen for the developer's real work, in .env too, are none of a test's.
+        patch.setenv("PAY88_BOOKS", "")
         request.node.stash[_running] = sandbox
         yield sandbox
 

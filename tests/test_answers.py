@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -177,6 +177,7 @@ FIELDS = [*Charge.model_fields, *Balance.model_fields, *Token.model_fields, "url
 
 
 @given(st.dictionaries(st.sampled_from(FIELDS) | st.text(), json_values, max_size=8))
+@example({"urlCheckout": "https://x.example/c", "url_checkout": Decimal("Infinity")})
 def test_whatever_the_fields_an_answer_is_read_and_both_forms_agree(data: dict[str, Any]) -> None:
     data["reference"] = "IP9BD7CJES6"
     for kind in (Charge, Cashout, Balance, Token, Answer):

@@ -858,6 +858,20 @@ def test_pay88_books_names_them_for_every_environment(
     books.close()
 
 
+def test_a_dotenv_file_names_them_unless_the_environment_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path(".env").write_text(f"PAY88_BOOKS=sqlite:///{(tmp_path / 'file.db').as_posix()}\n")
+    default_books(Config()).close()
+    assert (tmp_path / "file.db").is_file()
+    # An empty one hides that of the file: books in memory.
+    monkeypatch.setenv("PAY88_BOOKS", "")
+    assert not default_books(Config()).lasting
+    monkeypatch.setenv("PAY88_BOOKS", f"sqlite:///{(tmp_path / 'mine.db').as_posix()}")
+    default_books(Config()).close()
+    assert (tmp_path / "mine.db").is_file()
+
+
 def test_another_amount_is_another_body_whatever_the_programs_precision(books: Books) -> None:
     from decimal import localcontext
 

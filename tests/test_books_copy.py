@@ -45,6 +45,21 @@ def test_a_file_that_is_there_is_left_as_it_is(tmp_path: Path) -> None:
         Books().copy_to(tmp_path / "no" / "copy.db")
 
 
+def test_what_cannot_be_copied_leaves_no_part_of_it(tmp_path: Path) -> None:
+    damaged, file = tmp_path / "damaged.db", tmp_path / "copy.db"
+    with Sandbox() as sandbox, Pay88(sandbox.config, books="sqlite://") as client:
+        for number in range(20):
+            client.charge(key=f"order-{number}", **ORDER)
+        client.books.copy_to(damaged)
+        whole = damaged.read_bytes()
+        damaged.write_bytes(whole[: len(whole) // 2] + bytes(len(whole) - len(whole) // 2))
+        with pytest.raises(BooksError, match=r"damaged.db cannot be copied"):
+            Books(f"sqlite:///{damaged}").copy_to(file)
+        assert not file.exists()
+        client.books.copy_to(file)
+    assert file.read_bytes() == whole
+
+
 def test_books_in_postgresql_name_their_own_way(postgres: Any) -> None:
     with (
         postgres.database() as url,

@@ -276,6 +276,33 @@ def test_an_operation_that_receives_an_imported_reference_is_one_with_it(
     assert take(books, file(tmp_path, HEADER, row)).known == 1
 
 
+def test_an_imported_row_of_another_merchant_or_environment_stays(
+    books: Books, tmp_path: Path
+) -> None:
+    others = [
+        {"merchant_id": "MCH-MEX-AAAAAA"}, {"environment": "sandbox"}, {},
+        {"merchant_id": "MCH-BRA-AAAAAA"},
+    ]  # fmt: skip
+    for named in others:
+        take(
+            books,
+            file(tmp_path, HEADER, "R1,charge,50000.10,COP,COMPLETED,2026-01-15T12:00:00Z"),
+            **named,
+        )
+    begin(books, environment="production", key="order-1")
+    books.lost("op-1", "no answer", session_id=None, now=NOW)
+    books.resolve("order-1", created="R1", now=LATER)
+    found = books.operations()
+    assert set(found["reference"]) == {"R1"}
+    whose = zip(found["environment"], found["merchant_id"], found["id"] == "op-1", strict=True)
+    assert sorted(whose) == [
+        ("production", "MCH-BRA-AAAAAA", False),
+        ("production", MERCHANT, True),
+        ("production", "MCH-MEX-AAAAAA", False),
+        ("sandbox", MERCHANT, False),
+    ]
+
+
 def test_a_payin_of_a_file_is_one_with_a_lost_cash_payment(books: Books, tmp_path: Path) -> None:
     begin(books, environment="production", key="order-1", operation="cash")
     books.lost("op-1", "no answer", session_id=None, now=NOW)

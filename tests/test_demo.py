@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -20,6 +21,7 @@ from hypothesis import strategies as st
 
 from pay88kit import Books, Config, Pay88, Sandbox, WrongUse, demo, money, reports
 from pay88kit.balance import reconcile
+from pay88kit.books.default import url_of
 from pay88kit.cli import main
 from pay88kit.cli.demo import lines_of, next_commands
 from pay88kit.demo import SHOPS, Made, Shop, make_year, shops
@@ -28,25 +30,21 @@ from pay88kit.models.methods import METHODS
 COLOMBIA, MEXICO, BRAZIL = (shop.merchant_id for shop in SHOPS)
 
 
-def url_of(made: Made) -> str:
-    return f"sqlite:///{made.books.as_posix()}"
-
-
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    """The first two weeks of 2025, in a folder over whose name a shell must not stumble."""
-    return make_year(tmp_path_factory.mktemp("demo") / "my shop's demo", days=14)
+    """The first two weeks of 2025, in a folder whose name a shell and a URL read otherwise."""
+    return make_year(tmp_path_factory.mktemp("demo") / "my shop's 100%41 demo", days=14)
 
 
 @pytest.fixture(scope="module")
 def books(made: Made) -> Books:
-    return Books(url_of(made))
+    return Books(url_of(made.books))
 
 
 @pytest.fixture
 def named(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
     """The books are those that the environment names."""
-    monkeypatch.setenv("PAY88_BOOKS", url_of(made))
+    monkeypatch.setenv("PAY88_BOOKS", url_of(made.books))
 
 
 # ---------------------------------------------------------------- what is in it
@@ -108,10 +106,42 @@ def test_the_totals_are_the_exact_sums_of_the_books(made: Made, books: Books) ->
         assert each.payouts == sum(its[paid_out]["amount"], Decimal(0)) > 0
 
 
+def test_every_snapshot_is_the_sum_of_what_was_completed_until_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A month of few sales. In Mexico open payouts hold more than a usual settlement would leave.
+    small = [replace(shop, sales=shop.sales * 0.15) for shop in SHOPS]
+    monkeypatch.setattr("pay88kit.demo.year.SHOPS", small)
+    made = make_year(tmp_path / "small", seed=89, days=31)
+    balances = Books(url_of(made.books)).balances()
+    with Sandbox(db=made.sandbox) as sandbox:
+        for merchant_id in (COLOMBIA, MEXICO, BRAZIL):
+            its = sandbox.transactions(merchant_id)
+            snapshots = balances[balances["merchant_id"] == merchant_id].to_dict("records")
+            assert len(snapshots) == 32
+            for at in snapshots:
+                payins, payouts = (
+                    sum(Decimal(each["amount"]) for each in its if each["flow"] == flow
+                        and each["status"] == "COMPLETED"
+                        and datetime.fromisoformat(each["updated_at"]) <= at["taken_at"])
+                    for flow in ("PAYIN", "PAYOUT")
+                )  # fmt: skip
+                assert (at["total_payin"], at["total_payout"]) == (payins, payouts)
+                assert at["total_available"] == payins - payouts - at["total_settled"]
+            # The last evening's is the month's only settlement.
+            assert snapshots[-2]["total_settled"] == 0
+            assert snapshots[-1]["total_settled"] > 0
+            balance = Pay88(sandbox.config_for(merchant_id), books=False).balance()
+            assert balance.total_available == snapshots[-1]["total_available"]
+            held = sum(Decimal(each["amount"]) for each in its
+                       if each["flow"] == "PAYOUT" and each["status"] == "PENDING")  # fmt: skip
+            assert (balance.total_available == held) is (merchant_id == MEXICO)
+
+
 def test_the_same_seed_gives_the_same_rows_and_another_seed_others(tmp_path: Path) -> None:
     def rows(name: str, seed: int) -> list[Any]:
-        made = make_year(tmp_path / name, seed=seed, days=2)
-        kept = Books(url_of(made))
+        made = make_year(tmp_path / name, seed=seed, days=1)
+        kept = Books(url_of(made.books))
         frames = (kept.operations(), kept.notifications(), kept.balances())
         with Sandbox(db=made.sandbox) as sandbox:
             ledger = [*sandbox.transactions(), *map(dict, sandbox.merchants())]
@@ -248,7 +278,7 @@ def test_a_folder_that_is_not_empty_is_left_as_it_is(
     assert main(["demo", str(mine)]) == 2
     assert "is not empty: it has books.db. Name a new folder" in capsys.readouterr().err
     assert main(["demo", str(mine / "books.db")]) == 2
-    assert "cannot be used" in capsys.readouterr().err
+    assert re.search(r"cannot be used \(.+\)\. Name a new folder", capsys.readouterr().err)
     assert [path.name for path in mine.iterdir()] == ["books.db"]
     assert (mine / "books.db").read_bytes() == b"my own"
 
@@ -259,6 +289,8 @@ def test_a_year_that_is_not_over_is_refused(
     this = datetime.now(UTC).year
     assert main(["demo", str(tmp_path / "new"), "--year", str(this)]) == 2
     assert f"Choose one from 2000 to {this - 1}." in capsys.readouterr().err
+    with pytest.raises(WrongUse, match="days: 2025 has no 366 days"):
+        make_year(tmp_path / "new", days=366)
     assert not (tmp_path / "new").exists()
 
 
@@ -282,21 +314,15 @@ def test_an_interrupted_run_leaves_nothing(tmp_path: Path) -> None:
     assert all(seen)
 
 
-def test_the_books_that_are_named_are_not_touched(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_it_prints_what_it_has_made_and_leaves_other_books_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     mine = tmp_path / "mine.db"
     monkeypatch.setenv("PAY88_BOOKS", f"sqlite:///{mine}")
     monkeypatch.setenv("PAY88_ENVIRONMENT", "production")
-    make_year(tmp_path / "new", days=1)
-    assert not mine.exists()
-
-
-def test_it_prints_what_it_has_made(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
     monkeypatch.setattr(demo, "make_year", partial(make_year, days=1))
     assert main(["demo"]) == 0
+    assert not mine.exists()
     printed = capsys.readouterr().out
     assert "2025-01-01 to 2025-01-01. Simulated data, not 88Pay." in printed
     shown = re.search(rf"{BRAZIL}: \d+ operations; completed payins ([\d,.]+) BRL", printed)
@@ -307,18 +333,27 @@ def test_it_prints_what_it_has_made(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="the printed lines are for another shell there")
-def test_the_printed_commands_do_what_they_say(made: Made) -> None:
-    *commands, sandbox = next_commands(made)
-    assert lines_of(made)[-len(commands) - 1 :] == [*commands, sandbox]
-    env = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    script = "\n".join(["set -e", *commands])
-    ran = subprocess.run(["sh", "-c", script], env=env, capture_output=True, text=True)
-    assert ran.returncode == 0, ran.stderr
-    assert f"transactions merchant_id={MEXICO}" in ran.stdout
-    assert "every part of it has a name" in ran.stdout
-    assert "daily_balance: 6 done, 0 failed" in ran.stdout
-    serving = ["sh", "-c", f"exec {sandbox} --port 0"]
-    with subprocess.Popen(serving, env=env, stdout=subprocess.PIPE, text=True) as process:
+def test_the_printed_commands_do_what_they_say(
+    made: Made, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = next_commands(made)
+    assert lines_of(made)[-len(lines) :] == lines
+    # A shell says what it makes of the lines; what they ask for is done in this process.
+    tell = """pay88() { printf '%s\\0' "$PAY88_BOOKS" "$@"; echo; }"""
+    script = "\n".join(["set -e", tell, *lines])
+    read = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True).stdout
+    commands = [line.split("\0")[:-1] for line in read.splitlines()]
+    assert {named for named, *_ in commands} == {url_of(made.books)}
+    monkeypatch.setenv("PAY88_BOOKS", url_of(made.books))
+    *reports_, (_, *serve) = commands
+    for _, *arguments in reports_:
+        assert main(arguments) == 0
+    printed = capsys.readouterr().out
+    assert f"transactions merchant_id={MEXICO}" in printed
+    assert "every part of it has a name" in printed
+    assert "daily_balance: 6 done, 0 failed" in printed
+    serving = [sys.executable, "-m", "pay88kit", *serve, "--port", "0"]
+    with subprocess.Popen(serving, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         told = [next(process.stdout) for _ in range(6)]
         process.kill()

@@ -227,6 +227,20 @@ def test_a_workbook_has_numbers_times_and_text(folder: Path) -> None:
     assert second[5].value == "#N/A"
 
 
+@given(st.decimals(-(10**13) + 1, 10**13 - 1, places=2), st.text(max_size=200))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(Decimal("623597500.00"), "")
+def test_a_workbook_shows_its_numbers_and_times(folder: Path, amount: Decimal, note: str) -> None:
+    # Excel shows #### where one does not fit, as in Colombian pesos.
+    row = {"amount": amount, "at": "2026-01-15T12:00:00Z", "note": note}
+    save_xlsx(to_frame([row]), folder / "frame.xlsx")
+    page = openpyxl.load_workbook(folder / "frame.xlsx")["88Pay"]
+    width = {letter: found.width for letter, found in page.column_dimensions.items()}
+    assert width["A"] > len(f"{amount:,.2f}")
+    assert width["B"] > len("2026-01-15 12:00:00")
+    assert width["C"] <= 60
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.decimals(-(10**13) + 1, 10**13 - 1, places=2), min_size=1))
 def test_amounts_in_a_workbook_are_exact_to_the_cent(folder: Path, exact: list[Decimal]) -> None:

@@ -140,6 +140,10 @@ def test_neither_the_environment_nor_the_address_comes_from_the_keyring(
 # ---------------------------------------------------------------- no keyring
 
 
+def ended(_: str) -> None:
+    raise SystemExit(3)
+
+
 def no_backend(_: str) -> str | None:
     raise NoKeyringError("No recommended backend was available.")
 
@@ -155,6 +159,8 @@ def locked(_: str) -> str | None:
         (lambda _: " ", ""),
         (no_backend, " The keyring cannot be read here (NoKeyringError)."),
         (locked, " The keyring cannot be read here (KeyringLocked)."),
+        (ended, " The keyring cannot be read here (SystemExit)."),
+        (lambda _: KEY.encode(), " The keyring cannot be read here (TypeError)."),
     ],
 )
 def test_what_is_set_nowhere_is_named_with_all_three_places(

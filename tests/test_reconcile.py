@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, suppress
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal, localcontext
 from itertools import chain, combinations
 from typing import Any
@@ -142,6 +143,16 @@ def test_books_that_heard_everything_agree(play: Play) -> None:
     assert list(result.figures["books"]) == [
         Decimal("425000.50"), Decimal(100_000), Decimal(150_000), Decimal("175000.50")
     ]  # fmt: skip
+
+
+def test_its_times_are_shown_in_the_zone_that_is_asked_for(play: Play) -> None:
+    result = play.reconcile()
+    assert " UTC" in str(result)
+    there = result.in_zone("America/Bogota")
+    assert there == result
+    shown = result.opening.astimezone(timezone(timedelta(hours=-5)))
+    assert f"{shown:%Y-%m-%d %H:%M:%S} America/Bogota" in str(there)
+    assert " UTC" not in str(there)
 
 
 def test_a_lost_notification_is_found_by_its_amount(play: Play) -> None:
@@ -499,6 +510,11 @@ def test_a_snapshot_of_the_past_is_compared_as_it_was(play: Play) -> None:
     between = reconcile(play.books, **named, since=times[0])
     assert (between.opening, between.closing) == tuple(times)
     assert between.figures.loc["payin", "books"] == 30_000
+    # A time is not shown under the name of an amount.
+    opening, balance = (f"{moment:%Y-%m-%d %H:%M:%S} UTC" for moment in times)
+    for shown in (repr(between), re.sub("<[^>]*>", " ", between._repr_html_())):
+        assert re.search(rf"opening as of\s+{opening}", shown)
+        assert re.search(rf"balance as of\s+{balance}", shown)
 
 
 def test_a_time_before_the_first_snapshot_is_told(play: Play) -> None:

@@ -21,6 +21,7 @@ from openpyxl import load_workbook
 from reports_support import notebook_of
 
 from pay88kit import Books, Pay88, Sandbox, language, places, reports
+from pay88kit.errors import WrongUse
 from pay88kit.guide.report_form import ReportForm
 from pay88kit.guide.report_form.controls import control
 from pay88kit.guide.report_form.words import PARAMETERS, REPORTS
@@ -78,8 +79,27 @@ def test_the_language_changes_the_form_at_once_and_the_report(form: ReportForm) 
     assert form.values()["language"] == "es"
     shown = states(form.box)
     assert "Comercio" in shown
-    assert "vacío: el configurado" in shown
+    assert "vacío: el de la configuración" in shown
     assert "empty: the configured one" not in shown
+
+
+def test_two_forms_speak_each_its_own_language(form: ReportForm) -> None:
+    other = ReportForm("other", language="es")
+    form.report.value = "onboarding"
+    assert "Developer" in states(form.box)
+    other.controls["timezone"].text = "Mars"
+    other.run_button.click()
+    assert "no se conoce" in texts(other.box)
+    form.run_button.click()
+    form.wait(60)
+    assert "It has ended" in form.status.value
+    assert "done in" in texts(form.results)
+    other.close()
+
+
+def test_a_form_in_no_language_of_the_kit_is_refused() -> None:
+    with pytest.raises(WrongUse, match="language: 'fr' is none of en, es"):
+        ReportForm(language="fr")
 
 
 def test_what_was_typed_is_there_in_another_report_and_another_language(form: ReportForm) -> None:
@@ -138,14 +158,14 @@ def test_no_day_can_be_picked_that_has_begun_nowhere() -> None:
 def test_it_offers_the_merchants_of_the_books_and_the_names_of_profiles(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # As whoever looks after the integration names them for somebody who only opens the form.
     url = f"sqlite:///{Path.cwd() / 'books.db'}"
-    monkeypatch.setenv("PAY88_BOOKS", url)
+    Path(".env").write_text(f"PAY88_BOOKS={url}\nBAR_PAY88_API_KEY=sk_test_of_the_bar_0123456789\n")
     with Sandbox() as sandbox:
         balance = Pay88(sandbox.config, books=False).balance()
         Books(url).save_balance(balance, environment="local", now=sandbox.clock.now())
         merchant_id = sandbox.config.merchant_id
     monkeypatch.setenv("SHOP_PAY88_API_KEY", "sk_test_of_the_shop_0123456789")
-    Path(".env").write_text("BAR_PAY88_API_KEY=sk_test_of_the_bar_0123456789\n")
     form = ReportForm()
     offered = {
         name: each.box.children[0].options

@@ -10,7 +10,8 @@ import subprocess
 import sys
 import time
 import tomllib
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,10 @@ TORTURE = [
     "import ipywidgets\nipywidgets.IntSlider(3)",
     "output = ipywidgets.Output()\nwith output:\n    print('inside')\ndisplay(output)",
     "get_ipython().run_line_magic('precision', '2')\n3.14159",
+    "sys.path, sys.path_hooks is not None",
+    "import os, signal, time\n"
+    "try:\n    os.kill(os.getpid(), signal.SIGINT); time.sleep(30)\n"
+    "except KeyboardInterrupt:\n    print('interrupted')",
     "x?",
     "",
     "# only a comment",
@@ -307,6 +312,38 @@ def test_what_a_run_leaves_is_tidied_up(tmp_path: Path) -> None:
         "import tempfile, atexit\nfolder = tempfile.TemporaryDirectory()\nprint(folder.name)",
     )
     assert not Path(text_of(execute(source, engine.NAME)).strip()).exists()
+
+
+def test_a_notebook_may_run_reports_of_its_own(tmp_path: Path) -> None:
+    inner = notebook(
+        tmp_path / "inner.ipynb",
+        "from pay88kit import language\nlanguage.spoken()",
+        tags=("parameters", "summary"),
+    )
+    outer = notebook(
+        tmp_path / "outer.ipynb",
+        "from pay88kit import language, reports\nlanguage.speak('es')",
+        f"reports.run({str(inner)!r}, out={str(tmp_path / 'out')!r}).summary",
+    )
+    executed = execute(outer, engine.NAME, execution_timeout=60)
+    assert executed.cells[-1].outputs[0].data["text/plain"] == repr("'en'")
+
+
+def test_it_works_beside_more_than_a_thousand_open_files() -> None:
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(2_000, before[1]), before[1]))
+    try:
+        with ExitStack() as files:
+            for _ in range(1_100):
+                files.enter_context(open(os.devnull, "rb"))
+            server = files.enter_context(forking.Server())
+            child = server.start(Connection.send, "begun")
+            assert child.receive(60) == "begun"
+            child.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 def test_a_lost_server_is_replaced(tmp_path: Path) -> None:

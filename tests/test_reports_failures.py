@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import openpyxl
+import papermill
 import pytest
 from reports_support import notebook_of, text_of
 
 from pay88kit import Books, Config, Pay88, Pay88Error, Sandbox, reports
 from pay88kit.cli import main
+from pay88kit.reports import forking, watching
 
 A_KEY = "sk_" + "live_" + "a1b2c3d4e5f6g7h8"
 
@@ -36,6 +38,7 @@ def test_a_failing_report_keeps_its_notebook_and_shows_its_error_page(
         "# My report",
         f"key = {A_KEY!r}\nprint('before', key)",
         "raise ValueError(f'<b>no</b> balance for {key}')",
+        "# A heading after it, of what was never made",
         "print('after')",
         parameters='day: "date" = "2026-01-15"',
     )
@@ -74,12 +77,71 @@ def test_a_report_whose_process_ends(tmp_path: Path, engine: str, words: str) ->
     assert row.state == "failed"
 
 
+def test_a_process_that_cannot_be_started_is_a_failed_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(*_: Any, **__: Any) -> None:
+        raise forking.ChildDied("it ended by itself with exit code 255")
+
+    monkeypatch.setattr(forking, "start", start)
+    job = reports.prepare(str(notebook_of(tmp_path / "mine.ipynb")), {}, tmp_path / "out")
+    with pytest.raises(reports.ReportFailed, match="could not be started: it ended by itself"):
+        reports.carry_out(job, engine="pay88-fork")
+    (row,) = reports.runs(tmp_path / "out")
+    assert (row.state, row.html) == ("failed", "mine.html")
+
+
+def test_an_output_that_no_notebook_can_hold_is_a_failed_report(tmp_path: Path) -> None:
+    source = notebook_of(
+        tmp_path / "mine.ipynb",
+        "from IPython.display import display\nprint('before')",
+        "display({'text/html': 5}, raw=True)",
+    )
+    with pytest.raises(reports.ReportFailed, match="what no notebook can hold: 5 is not valid"):
+        reports.run(str(source), out=tmp_path / "out")
+    (row,) = reports.runs(tmp_path / "out")
+    assert row.state == "failed"
+    assert "before" in text_of(tmp_path / "out" / row.html)
+
+
+def test_what_an_interrupted_run_has_shown_is_kept_without_secrets(tmp_path: Path) -> None:
+    def progress(done: int, cells: int) -> None:
+        if done == cells:
+            raise KeyboardInterrupt
+
+    source = notebook_of(tmp_path / "mine.ipynb", f"'sk_' + {A_KEY.removeprefix('sk_')!r}")
+    job = reports.prepare(str(source), {}, tmp_path / "out")
+    with pytest.raises(KeyboardInterrupt):
+        reports.carry_out(job, engine=watching.engine(progress))
+    kept = job.notebook.read_text(encoding="utf-8")
+    assert "'sk_live_…" in kept
+    assert A_KEY not in kept
+
+
+def test_papermills_warning_is_silent_only_where_parameters_are_checked(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    own = notebook_of(tmp_path / "own.ipynb", parameters='day: "date" = "2026-01-15"')
+    reports.run(str(own), {"day": "2026-01-15"}, out=tmp_path / "out")
+    assert "Passed unknown parameter" not in caplog.text
+    papermill.execute_notebook(
+        str(own), str(tmp_path / "x.ipynb"), {"dya": 1}, engine_name="pay88-fork",
+        kernel_name="python3", language="python", progress_bar=False,
+    )  # fmt: skip
+    assert "Passed unknown parameter: dya" in caplog.text
+
+
 def test_a_day_that_the_report_itself_refuses(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ["report", "run", "daily_balance", "-p", "day=2026-01-14", "--out", str(tmp_path)]
     assert main(arguments) == 1
-    assert "begins on 2026-01-15" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "begins on 2026-01-15" in said
+    assert "pay88 demo" in said
+    # Whoever asked in Spanish is answered in Spanish.
+    assert main([*arguments, "-p", "language=es"]) == 1
+    assert "comienza el 2026-01-15" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such limit")

@@ -10,16 +10,17 @@ import stat
 import time
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import openpyxl
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from reports_support import notebook_of
 
-from pay88kit import reports
+from pay88kit import money, reports
 from pay88kit.language import translated
 from pay88kit.reports import index, page, tables
 
@@ -83,6 +84,27 @@ def test_own_reports_are_found_from_anywhere_and_see_that_folder(
     elsewhere.mkdir()
     notebook_of(elsewhere / "mine.ipynb")
     assert reports.prepare("elsewhere/mine.ipynb", {}, "out").cwd == elsewhere
+
+
+def test_braces_in_a_path_are_its_own(tmp_path: Path) -> None:
+    (tmp_path / "{day}").mkdir()
+    source = notebook_of(tmp_path / "{day}" / "{}.ipynb", ("'fine'", "summary"))
+    assert reports.run(str(source), out=tmp_path / "{out}").summary == "'fine'"
+
+
+def test_what_a_cell_prints_before_its_summary_is_not_the_summary(tmp_path: Path) -> None:
+    warns = "import warnings\nprint('said')\nwarnings.warn('careful')\n'fine'"
+    source = notebook_of(tmp_path / "mine.ipynb", (warns, "summary"))
+    assert reports.run(str(source), out=tmp_path / "out").summary == "'fine'"
+
+
+def test_a_folder_that_is_gone_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone() -> Path:
+        raise FileNotFoundError(2, "No such file or directory")
+
+    monkeypatch.setattr(Path, "cwd", gone)
+    with pytest.raises(reports.ReportError, match="The folder in which this runs is gone"):
+        reports.prepare("daily_balance", {}, tmp_path / "out")
 
 
 def test_no_file_that_is_there_is_taken(tmp_path: Path) -> None:
@@ -210,6 +232,59 @@ def test_a_table_becomes_a_workbook_with_a_link_under_it(tmp_path: Path) -> None
     assert {cell.data_type for row in sheet.iter_rows() for cell in row} <= {"inlineStr", "s", "n"}
 
 
+def amounts(*cells: str, style: str = "text-align:right") -> str:
+    rows = "".join(f'<tr><td>x</td><td style="{style}">{cell}</td></tr>' for cell in cells)
+    return f"<table><tr><th>name</th><th>amount</th></tr>{rows}</table>"
+
+
+def in_excel(html: str, folder: Path) -> list[Any]:
+    """The cells of the second column as Excel has them."""
+    (table,) = tables.found_in(html)
+    sheet = openpyxl.load_workbook(tables.save(table, folder, 1)).active
+    return [row[1] for row in sheet.iter_rows(min_row=2)]
+
+
+def test_an_amount_with_its_currency_is_a_number_that_shows_it(tmp_path: Path) -> None:
+    said = ["14,066.24 MXN", "-0.50 BRL", "1,250 COP", "0.12345\xa0USD"]
+    cells = in_excel(amounts(*said), tmp_path / "t")
+    assert [cell.value for cell in cells] == [14066.24, -0.5, 1250, 0.12345]
+    assert [cell.number_format for cell in cells] == [
+        '#,##0.00 "MXN"', '#,##0.00 "BRL"', '#,##0.00 "COP"', '#,##0.00000 "USD"',
+    ]  # fmt: skip
+
+
+@given(st.decimals(-(10**15), 10**15, places=2), st.from_regex(r"[A-Z]{3}", fullmatch=True))
+@example(Decimal("-9999999999999.99"), "COP")
+@example(Decimal("10000000000000.00"), "COP")
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_digit_of_an_amount_with_its_currency_is_lost(
+    tmp_path: Path, amount: Decimal, currency: str
+) -> None:
+    said = money.show(amount, currency)
+    (cell,) = in_excel(amounts(said), tmp_path / "t")
+    # Excel keeps 15 digits.
+    if len(amount.as_tuple().digits) > 15:
+        assert (cell.data_type, cell.value) == ("s", said)
+    else:
+        assert cell.data_type == "n"
+        assert money.show(Decimal(f"{cell.value:.2f}"), currency) == said
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["12 mxn", "12 MXNS", "12 MX", "MXN 12", "12 MXN 3", "1,2 MXN", "007 MXN", "=1+1 MXN",
+     '12 "&A', "12 MXN;0", "12 ＭＸＮ", "١٢ MXN", "– MXN", "12MXN"],
+)  # fmt: skip
+def test_what_only_resembles_an_amount_stays_text(said: str, tmp_path: Path) -> None:
+    (cell,) = in_excel(amounts(said), tmp_path / "t")
+    assert (cell.data_type, cell.value, cell.number_format) == ("s", said, "General")
+
+
+def test_an_amount_among_words_stays_text(tmp_path: Path) -> None:
+    (cell,) = in_excel(amounts("12.00 MXN", style=""), tmp_path / "t")
+    assert (cell.data_type, cell.value) == ("s", "12.00 MXN")
+
+
 def test_in_spanish_the_page_and_its_workbooks_are_spanish(tmp_path: Path) -> None:
     frame = pd.DataFrame({"status": ["COMPLETED", FORMULA], "count": [7, 8], "mine": ["a", "b"]})
     frame["amount"] = [Decimal("1234567.89"), None]
@@ -258,7 +333,8 @@ def test_a_frame_of_pandas_keeps_its_numbers(tmp_path: Path) -> None:
     assert rows == [["column 1", "a", "b"], ["0", 1.1, "x"], ["1", None, FORMULA]]
 
 
-@given(st.text(alphabet="<>/tablerdh= \n\"'sp1-", max_size=200))
+@example("<table><tr><td>1</td></tr></table><![foo[x]]>")
+@given(st.text(alphabet="<>/tablerdh= \n\"'sp1-![]", max_size=200))
 def test_no_html_breaks_the_search_for_tables(text: str) -> None:
     for table in tables.found_in(text):
         assert re.search(r"</table[^<>]*>$", text[: table.end])

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from pay88kit.limits import DOCUMENTED
 from pay88kit.reports import ReportError, forking, retrying
 from pay88kit.reports.index import runs
 from pay88kit.reports.many import run_many
-from pay88kit.reports.merchants import merchants_in_file
+from pay88kit.reports.merchants import Merchant, merchants_in_file
 
 forked = pytest.mark.skipif(not forking.available(), reason="processes are not forked here")
 
@@ -184,6 +184,66 @@ def test_ctrl_c_leaves_nothing_half_made_and_resume_goes_on(tmp_path: Path) -> N
     assert sorted(states_of(out)) == [(f"M-{n}", "done") for n in range(1, 6)]
 
 
+OWNER_GONE = """
+import subprocess
+from pay88kit.reports import forking
+def interrupted(*_):
+    raise KeyboardInterrupt
+for moment in ("send", "receive"):
+    real = getattr(forking.Child, moment)
+    setattr(forking.Child, moment, interrupted)
+    try:
+        forking.start(print)
+    except KeyboardInterrupt:
+        setattr(forking.Child, moment, real)
+# Again, while it waits for the other process to end.
+subprocess.Popen.wait = interrupted
+"""
+
+
+@forked
+def test_a_child_that_nobody_waits_for_any_more_ends_silently() -> None:
+    # As after Ctrl-C while the process that children are forked from has not its imports yet. The
+    # pipe ends when all processes have ended that could write to it.
+    command = [sys.executable, "-c", OWNER_GONE]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert (done.stdout, done.stderr) == ("", "")
+
+
+@forked
+def test_what_a_worker_said_and_nobody_heard_is_tidied_up_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flag, out = tmp_path / "begun", tmp_path / "out"
+    cell = f"import pathlib, time\npathlib.Path({str(flag)!r}).touch()\ntime.sleep(600)"
+    receive = forking.Child.receive
+
+    def interrupted(child: forking.Child, timeout: float | None = None) -> Any:
+        if not child.pid:
+            return receive(child, timeout)
+        until(flag.exists)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(forking.Child, "receive", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run_many(str(report(tmp_path, cell)), ["M-1"], "2026-01-15", out=out)
+    assert list(out.iterdir()) == []
+
+
+@forked
+def test_the_tables_of_a_report_that_was_not_ended_go_with_it(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    cell = (
+        f"import os, pathlib, signal\n"
+        f"tables = pathlib.Path({str(out)!r}, 'small-M-1-2026-01-15-tables')\n"
+        f"tables.mkdir()\n(tables / '1-table.xlsx').touch()\n"
+        f"os.kill(os.getppid(), signal.SIGKILL)"
+    )
+    done = run_many(str(report(tmp_path, cell)), ["M-1"], "2026-01-15", out=out)
+    assert len(done.failures) == 1
+    assert list(out.iterdir()) == []
+
+
 def states_of(out: Path) -> list[tuple[str, str]]:
     return [(run.values["merchant_id"], run.state) for run in runs(out)]
 
@@ -212,6 +272,27 @@ def test_a_worker_that_dies_costs_one_report(tmp_path: Path) -> None:
     assert failure.values["merchant_id"] == "M-1"
     assert "SIGKILL" in failure.words
     assert sorted(states_of(tmp_path / "out")) == [("M-2", "done"), ("M-3", "done")]
+
+
+@forked
+def test_a_worker_that_dies_between_two_reports_costs_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = report(tmp_path)
+    sent: list[int] = []
+    send = forking.Child.send
+
+    def dies_before_its_second(child: forking.Child, message: Any) -> None:
+        if isinstance(message, dict):
+            sent.append(child.pid)
+            if len(sent) == 2:
+                child.stop()
+        send(child, message)
+
+    monkeypatch.setattr(forking.Child, "send", dies_before_its_second)
+    done = run_many(str(source), ["M-1", "M-2", "M-3"], out=tmp_path / "out", workers=1)
+    assert (done.done, done.failures) == (3, [])
+    assert len(set(sent)) == 2
 
 
 # -- again
@@ -257,10 +338,13 @@ def test_passing_errors_are_no_answer_of_the_merchants() -> None:
     ("rows", "said"),
     [
         (["merchant_id", "M-1", "M-2", "M-1"], "M-1 is in row 2 and in row 4. Remove one of them."),
-        (["merchant", "M-1"], "has no column merchant_id"),
+        (["merchant,name", "M-1,a"], "has no column merchant_id. Its first row must name the"),
+        (["merchant,name", "M-1,a"], "the columns; it is: merchant, name."),
+        (["", "M-1"], "it is: empty."),
         (["merchant_id"], "names none"),
         (["merchant_id,note", ",x"], "row 2: has no merchant_id"),
         (["merchant_id,note", "M-1,a,b"], "row 2: has more cells than the first row has names"),
+        (["merchant_id;note", "M-1;a;b"], 'Put a value that has a semicolon in it between "".'),
         (["merchant_id,note,note", "M-1,a,b"], "every column needs a name of its own"),
         (["merchant_id,noted", "M-1,a"], "row 2: noted: no parameter of small. Did you mean note?"),
         (["merchant_id,day", "M-1,yester"], "row 2: day: 'yester' is no date."),
@@ -305,6 +389,85 @@ def test_wrong_options_end_with_2_and_start_nothing(
     assert not out.exists()
 
 
+# What is wrong with the days for every merchant is said once, and names none.
+@pytest.mark.parametrize(
+    ("days", "said"),
+    [
+        ("soon", "days: 'soon' is no date"),
+        ("2026-13-40..2026-13-41", "days: '2026-13-40' is no date"),
+        ("9000-01-15", "days: 9000-01-15 has not begun yet in any time zone"),
+        ("2026-01-15..9000-01-15", "days: 9000-01-15 has not begun yet in any time zone"),
+        ("2026-01-16..2026-01-15", "days: 2026-01-15 lies before 2026-01-16: the range is empty"),
+        ("today..yesterday", "days: yesterday lies before today: the range is empty"),
+    ],
+)
+@pytest.mark.parametrize("name", ["daily_balance", "transactions"])
+def test_wrong_days_are_not_blamed_on_a_merchant(
+    name: str, days: str, said: str, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    file = merchants(tmp_path, "merchant_id", "M-1", "M-2")
+    with pytest.raises(ReportError) as refused:
+        run_many(name, merchants_in_file(file), days, out=out)
+    assert str(refused.value).startswith(said)
+    assert "M-1" not in str(refused.value)
+    assert not out.exists()
+
+
+@given(st.datetimes(datetime(2026, 1, 1), datetime(2026, 12, 31)), st.data())
+def test_a_merchant_is_named_where_its_zone_decides(now: datetime, data: st.DataObject) -> None:
+    zones = [f"Etc/GMT{hours:+}" for hours in range(-14, 13)]
+    near = [str(now.date() + timedelta(days)) for days in range(-2, 3)]
+    end = st.sampled_from(["today", "yesterday", *near])
+    days = f"{data.draw(end)}..{data.draw(end)}"
+    moment = now.replace(tzinfo=UTC)
+
+    def refusal(*zones: str) -> str:
+        whom = [Merchant(f"row {zone}", "M-1", {"timezone": zone}) for zone in zones]
+        try:
+            # No folder: it is refused after the days would have been.
+            run_many("daily_balance", whom, days, out=__file__, now=lambda: moment)
+        except ReportError as error:
+            return str(error)
+        raise AssertionError
+
+    alone = [refusal(zone) for zone in zones]
+    wrong = [said for said in alone if "written" not in said]
+    everywhere = len(wrong) == len(zones)
+    assert all(said.startswith("days: ") == everywhere for said in wrong)
+
+
+def test_a_report_of_the_kit_is_not_made_of_its_sample_day_unasked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, file = tmp_path / "out", merchants(tmp_path, "merchant_id", "M-1", "M-2")
+    for name in ("daily_balance", "transactions", "reconciliation"):
+        assert many(name, "--merchants", file, "--out", out) == 2
+        assert capsys.readouterr().err.startswith("pay88: days: say which, such as --days yest")
+    assert many("transactions", "--merchants", file, "--out", out, "-p", "last_day=today") == 2
+    assert "days: say which" in capsys.readouterr().err
+    merchants(tmp_path, "merchant_id,day", "M-1,2026-01-16", "M-2,")
+    assert many("daily_balance", "--merchants", file, "--out", out) == 2
+    assert "merchants.csv, row 3: has no day, which others have." in capsys.readouterr().err
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("rows", "options"),
+    [
+        (["merchant_id", "M-1"], ["--days", "2026-01-16"]),
+        (["merchant_id", "M-1"], ["-p", "day=2026-01-16"]),
+        (["merchant_id,day", "M-1,2026-01-16"], []),
+    ],
+)
+def test_its_day_may_be_given_in_each_place(
+    rows: list[str], options: list[str], tmp_path: Path
+) -> None:
+    file, out = merchants(tmp_path, *rows), tmp_path / "out"
+    many("daily_balance", "--merchants", file, "--out", out, "--workers", "1", *options)
+    assert {run.values["day"] for run in runs(out)} == {"2026-01-16"}
+
+
 def test_other_wrong_uses(tmp_path: Path) -> None:
     source = str(report(tmp_path))
     with pytest.raises(ReportError, match="merchants: there is none"):
@@ -319,10 +482,12 @@ def test_other_wrong_uses(tmp_path: Path) -> None:
         run_many(source, ["M-1"], out=tmp_path / "taken")
 
 
-def test_a_file_of_a_spreadsheet_is_read_as_it_is_meant(tmp_path: Path) -> None:
+# Excel writes semicolons in Colombia and Brazil, commas in Mexico, and tabs as "Text".
+@pytest.mark.parametrize("divider", [",", ";", "\t"])
+def test_a_file_of_a_spreadsheet_is_read_as_it_is_meant(tmp_path: Path, divider: str) -> None:
     file = tmp_path / "merchants.csv"
     with file.open("w", newline="", encoding="utf-8-sig") as target:
-        writer = csv.writer(target)
+        writer = csv.writer(target, delimiter=divider)
         writer.writerows([["merchant_id", "note"], ["M-1", 'two\nlines, "quoted"'], ["M-2", ""]])
     first, second = merchants_in_file(file)
     assert (first.merchant_id, first.values) == ("M-1", {"note": 'two\nlines, "quoted"'})

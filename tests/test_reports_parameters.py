@@ -126,6 +126,10 @@ def test_what_is_given_takes_the_parameters_type(
         ("profile", "shop", "profile: SHOP_PAY88_API_KEY is not set. Set it in the environment"),
         ("days", "[1", "days: '[1' is no value of Python"),
         ("days", "__import__('os')", "is no value of Python"),
+        ("days", "{1, 2}", "days: '{1, 2}' cannot be kept in a notebook. Use texts, numbers"),
+        ("days", "[1e999]", "days: '[1e999]' cannot be kept in a notebook."),
+        ("days", b"1", "cannot be kept in a notebook."),
+        ("note", "a\udc80", "note: has characters that no file can hold."),
         ("note", "sk_" + "live_" + "a1b2c3d4e5f6", "note: this looks like a secret"),
     ],
 )

@@ -182,6 +182,7 @@ def test_each_test_begins_anew(pytester: pytest.Pytester, monkeypatch: pytest.Mo
     monkeypatch.setenv("PAY88_ENVIRONMENT", "production")
     monkeypatch.setenv("PAY88_API_KEY", "sk_live_of-the-developer")
     monkeypatch.setenv("PAY88_BOOKS", f"sqlite:///{pytester.path}/real.db")
+    (pytester.path / ".env").write_text(f"PAY88_BOOKS=sqlite:///{pytester.path}/real.db\n")
     pytester.makepyfile(
         CHARGE
         + """

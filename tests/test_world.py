@@ -495,3 +495,23 @@ def test_a_lessons_client_is_never_production(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("PAY88_MERCHANT_ID", "MCH-COL-TEST-1")
     with pytest.raises(ConfigError, match="refuse production"):
         lesson_client()
+
+
+# ---------------------------------------------------------------- books
+
+
+def test_the_sandbox_of_a_kernel_has_books_that_end_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = f"sqlite:///{(tmp_path / 'kept.db').as_posix()}"
+    monkeypatch.setenv("PAY88_BOOKS", kept)
+    for sandbox in (Sandbox(seed=88), Sandbox(seed=88)):  # as two kernels begin
+        client = lesson_client(sandbox.config)
+        assert lesson_inbox(client).books is client.books
+        assert lesson_client(sandbox.config).books is client.books
+        paid = charge(client)
+        assert [each.reference for each in client.books.operations().itertuples()] == [
+            paid.reference
+        ]
+        lesson_inbox(client).close()
+    assert Books(kept).operations().empty  # the evidence is there, and nothing else

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from pay88kit import money
 from pay88kit.display import Row, Shown, as_html, grid_html
@@ -140,6 +141,15 @@ class Reconciliation(Shown):
         frame["references"] = pd.Series([list(part.references) for part in self.items])
         return frame
 
+    def in_zone(self, zone: str) -> Reconciliation:
+        """The same with its times in this zone, an IANA name; they are in UTC at first."""
+        there = ZoneInfo(zone)
+        return replace(
+            self,
+            opening=self.opening and self.opening.astimezone(there),
+            closing=self.closing and self.closing.astimezone(there),
+        )
+
     def __getitem__(self, name: str) -> Part:
         """A part by its name."""
         for part in self.items:
@@ -185,8 +195,8 @@ class Reconciliation(Shown):
         opening = _("none: nothing is compared") if self.opening is None else _when(self.opening)
         rows = [
             (_("environment"), environment),
-            (_("opening"), opening),
-            (_("balance"), _("now") if self.closing is None else _when(self.closing)),
+            (_("opening as of"), opening),
+            (_("balance as of"), _("now") if self.closing is None else _when(self.closing)),
             (_("expected"), self._show(self.expected)),
             ("88Pay", self._show(self.actual)),
             (_("gap"), self._show(self.gap)),
@@ -239,4 +249,4 @@ def _minus(first: Decimal, second: Decimal) -> Decimal:
 
 
 def _when(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return f"{moment:%Y-%m-%d %H:%M:%S} {moment.tzinfo}"

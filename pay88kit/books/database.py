@@ -141,7 +141,8 @@ class Database:
         """Write all of it into a new SQLite file, as it is at one moment.
 
         Raises:
-            BooksError: it is no SQLite database, or ``file`` is there already or cannot be made.
+            BooksError: it is no SQLite database, or cannot be read; or ``file`` is there already or
+                cannot be written. Then nothing of it stays.
         """
         if self._kind != "sqlite":
             raise BooksError(f"books: {self.shown} is no SQLite database. Copy it with pg_dump.")
@@ -153,8 +154,13 @@ class Database:
                 f"books: {file} cannot be made ({error.strerror or error}). Name a new file in a "
                 f"folder that is there."
             ) from None
-        with self._faults("copied"), self._lock, self._engine.begin() as db:
-            db.exec_driver_sql("VACUUM INTO ?", (str(file),))
+        try:
+            with self._faults("copied"), self._lock, self._engine.begin() as db:
+                db.exec_driver_sql("VACUUM INTO ?", (str(file),))
+        except BaseException:
+            # A part of it is no copy, and would stand in the way of the next one.
+            file.unlink(missing_ok=True)
+            raise
 
     def close(self) -> None:
         """Close the connections."""

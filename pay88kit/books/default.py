@@ -8,8 +8,10 @@ import weakref
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import URL
+
 from pay88kit.books.record import Books
-from pay88kit.config import Config
+from pay88kit.config import Config, books_url
 from pay88kit.errors import BooksError, needs
 
 _memory: weakref.WeakKeyDictionary[Any, Books] = weakref.WeakKeyDictionary()
@@ -32,8 +34,13 @@ def default_books(config: Config) -> Books:
     memory, whatever is named: what it says is not written among what happened.
     """
     plays = config.origin is not None and config.environment != "local"
-    if not plays and (_named() or config.environment != "local"):
+    if not plays and (books_url() or config.environment != "local"):
         return lasting_books()
+    return passing_books(config)
+
+
+def passing_books(config: Config) -> Books:
+    """The books in memory that client and inbox of one sandbox share, as long as this process."""
     with _lock:
         world = config.origin or _elsewhere
         if world not in _memory:
@@ -44,14 +51,19 @@ def default_books(config: Config) -> Books:
 def lasting_books() -> Books:
     """The books that outlive the process: ``PAY88_BOOKS``, else the file in the user's data."""
     with _lock:
-        url = _named() or f"sqlite:///{_data_file()}"
+        url = books_url() or url_of(_data_file())
         if url not in _opened:
             _opened[url] = Books(url)
         return _opened[url]
 
 
-def _named() -> str:
-    return os.environ.get("PAY88_BOOKS", "").strip()
+def url_of(file: Path) -> str:
+    """The address of SQLite books in ``file``, for ``PAY88_BOOKS``."""
+    path = file.as_posix()
+    # These mean something in an address. How they are escaped depends on SQLAlchemy's version.
+    if "%" in path or "?" in path:
+        return URL.create("sqlite", database=path).render_as_string()
+    return f"sqlite:///{path}"
 
 
 def _data_file() -> Path:

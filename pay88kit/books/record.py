@@ -477,7 +477,8 @@ class Books:
         Books in memory are kept so. Others may go on writing meanwhile.
 
         Raises:
-            BooksError: they are in PostgreSQL, or ``file`` is there already or cannot be made.
+            BooksError: they are in PostgreSQL, or cannot be read; or ``file`` is there already or
+                cannot be written. Then nothing of it stays.
         """
         self._database.copy_to(Path(file))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from typing import TYPE_CHECKING
 
 from pay88kit.cli.words import command, pair, tell
@@ -111,10 +110,11 @@ def _import(args: argparse.Namespace) -> int:
 
 def _books(url: str | None, config: Config) -> Books:
     from pay88kit.books import Books, default_books
+    from pay88kit.config import books_url
 
     if url:
         return Books(url)
-    if config.environment == "local" and not os.environ.get("PAY88_BOOKS", "").strip():
+    if config.environment == "local" and not books_url():
         raise WrongUse(
             "books: in local they are kept in memory and end with this program. Name others with "
             "--books or PAY88_BOOKS, or choose PAY88_ENVIRONMENT=sandbox or production."

@@ -84,12 +84,14 @@ def lines_of(made: Made) -> list[str]:
 
 def next_commands(made: Made) -> list[str]:
     """The commands for a shell: of Windows PowerShell there, of POSIX elsewhere."""
+    from pay88kit.books.default import url_of
+
     shop = f"merchant_id={made.totals[1].merchant_id}"
     month = max(made.first, made.last - timedelta(30))
     week = made.first + timedelta(5), min(made.first + timedelta(11), made.last)
     days = max(made.first, made.last - timedelta(1))
     return [
-        _setting("PAY88_BOOKS", f"sqlite:///{made.books.as_posix()}"),
+        _setting("PAY88_BOOKS", url_of(made.books)),
         f"pay88 report run transactions -p {shop} -p first_day={month} -p last_day={made.last}",
         f"pay88 report run reconciliation -p {shop} -p first_day={week[0]} -p last_day={week[1]}",
         f"pay88 report many daily_balance --from-books --days {days}..{made.last}",

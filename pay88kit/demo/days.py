@@ -10,6 +10,7 @@ from pay88kit.books import Books
 from pay88kit.client import Pay88
 from pay88kit.errors import Pay88Error
 from pay88kit.inbox import Inbox
+from pay88kit.language import _
 from pay88kit.sandbox import Sandbox
 
 # Method, smallest and largest amount, by country.
@@ -44,7 +45,12 @@ def play_days(
     """
     sandbox = Sandbox(seed=seed, limits=None)
     if sandbox.clock.now() + timedelta(hours=1) >= days[0][1]:
-        raise Pay88Error("day: the local sandbox's time begins on 2026-01-15. Use that or a later.")
+        raise Pay88Error(
+            _(
+                "day: the local sandbox's time begins on 2026-01-15. Use that day or a later one, "
+                "or name books that have earlier days in PAY88_BOOKS, such as those of pay88 demo."
+            )
+        )
     country = merchant_id.split("-")[1] if merchant_id.count("-") >= 2 else "COL"
     currency = sandbox.merchant(merchant_id=merchant_id, country=country)["currency"]
     # Books that PAY88_BOOKS names are somebody's: nothing that is played belongs there.
@@ -81,7 +87,7 @@ def _play(
     # Reproducible on purpose.
     dice = random.Random(f"{seed}:{client.config.merchant_id}:{day}")  # noqa: S311
     span = (end - opening).total_seconds() * 0.9
-    for number, moment in enumerate(sorted(dice.uniform(0, span) for _ in range(24)), 1):
+    for number, moment in enumerate(sorted(dice.uniform(0, span) for _each in range(24)), 1):
         sandbox.clock.set(opening + timedelta(seconds=int(moment)))
         method, low, high = dice.choice(_PRICES.get(country, _OTHERS))
         charge = client.charge(

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from datetime import timedelta
 
 from pay88kit.books import lasting_books
 from pay88kit.client import Pay88
-from pay88kit.config import Config
+from pay88kit.config import Config, books_url
 from pay88kit.demo.days import play_days
 from pay88kit.display import one_line
 from pay88kit.errors import WrongUse
+from pay88kit.language import _
 from pay88kit.reports.days import Day, Days
 from pay88kit.sandbox import Sandbox
 
@@ -31,15 +31,17 @@ def client_for(config: Config, period: Day | Days, *, snapshots: bool = False) -
         BooksError: the books cannot be read.
     """
     merchant_id = config.merchant_id or ""
-    books = lasting_books() if os.environ.get("PAY88_BOOKS", "").strip() else None
+    books = lasting_books() if books_url() else None
     known = books.accounts.merchants("local") if books is not None else ()
     if not known:
         days = period.bounds() if isinstance(period, Days) else [(period.start, period.end)]
         return play_days(merchant_id, days, snapshots=snapshots)
     if merchant_id not in known:
-        raise WrongUse(
-            f"merchant_id: the books that PAY88_BOOKS names have no {one_line(merchant_id)[:80]} "
-            f"in local. They have {', '.join(map(one_line, known[:5]))}. Name one of them."
-        )
+        fault = _(
+            "merchant_id: the books that PAY88_BOOKS names have no {merchant} in local. They have "
+            "{known}. Name one of them.",
+            merchant=one_line(merchant_id)[:80], known=", ".join(map(one_line, known[:5])),
+        )  # fmt: skip
+        raise WrongUse(fault)
     sandbox = Sandbox(start=period.end + timedelta(seconds=1))
     return Pay88(sandbox.config.replace(merchant_id=merchant_id), books=books)

@@ -77,18 +77,22 @@ def make_year(
         folder: new or empty; nothing else is touched, whatever ``PAY88_BOOKS`` says.
         year: a year that is over, since no report is made of a day to come.
         seed: the same seed gives the same year.
-        days: only so many days, from 1 January on.
+        days: only so many days of it, from 1 January on.
         progress: is told how many days are done, and of how many.
 
     Raises:
-        WrongUse: the folder is not empty or cannot be made, or the year is not over.
+        WrongUse: the folder is not empty or cannot be made, or the year is not over or has not so
+            many days.
         BooksError, StoreFailed: a file cannot be written. Then, and after Ctrl-C, nothing stays.
     """
     now = datetime.now(UTC).year
     if not 2000 <= year < now:
         raise WrongUse(f"year: {year} cannot be used. Choose one from 2000 to {now - 1}.")
-    first = date(year, 1, 1)
-    last = date(year, 12, 31) if days is None else first + timedelta(days - 1)
+    first, last = date(year, 1, 1), date(year, 12, 31)
+    if days is not None:
+        if not 1 <= days <= (last - first).days + 1:
+            raise WrongUse(f"days: {year} has no {days} days. Leave it out for the whole year.")
+        last = first + timedelta(days - 1)
     folder = Path(folder).absolute()
     # In memory until the end: a commit for each step would wait for the disk each time.
     with (
@@ -118,7 +122,9 @@ def _filling(folder: Path, *names: str) -> Iterator[list[Path]]:
         # Of two that begin at once, the second one stops here.
         os.close(os.open(files[0], os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     except OSError as error:
-        raise WrongUse(f"folder: {folder} cannot be used ({error.strerror or error}).") from None
+        raise WrongUse(
+            f"folder: {folder} cannot be used ({error.strerror or error}). Name a new folder."
+        ) from None
     try:
         yield files
         for file, name in zip(files, names, strict=True):
@@ -307,9 +313,16 @@ class _Merchant:
 
     def _settle(self) -> None:
         available = self._client.balance().total_available or Decimal(0)
-        amount = available * 40 // 100 // self._shop.unit * self._shop.unit
+        unit, merchant_id = self._shop.unit, self._shop.merchant_id
+        # What open payouts hold cannot be settled.
+        held = sum(
+            Decimal(each["amount"])
+            for each in self._sandbox.transactions(merchant_id)
+            if each["flow"] == "PAYOUT" and each["status"] == "PENDING"
+        )
+        amount = min(available * 40 // 100, available - held) // unit * unit
         if amount > 0:
-            self._sandbox.settle(amount, self._shop.merchant_id)
+            self._sandbox.settle(amount, merchant_id)
 
     def _keep_balance(self) -> None:
         keep_balance(self._client, self._year.books)

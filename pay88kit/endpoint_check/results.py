@@ -291,11 +291,15 @@ def read(path: str | Path) -> EndpointCheck:
             results=tuple(_results(content["results"])),
         )
     except OSError as error:
-        raise WrongUse(f"results: {path} cannot be read: {error.strerror}.") from None
+        why = error.strerror
+        fault = _("results: {file} cannot be read: {why}. Look at its name.", file=path, why=why)
+        raise WrongUse(fault) from None
     except (ValueError, TypeError, KeyError):
-        raise WrongUse(
-            f"results: {path} was not written by pay88 webhook check --json. Write it anew."
-        ) from None
+        fault = _(
+            "results: {file} was not written by pay88 webhook check --json. Write it anew.",
+            file=path,
+        )
+        raise WrongUse(fault) from None
 
 
 def _results(records: Iterable[dict[str, Any]]) -> Iterator[Result]:

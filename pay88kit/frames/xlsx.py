@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import os
 import re
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from pay88kit import money
 from pay88kit.errors import FrameError, needs
 from pay88kit.frames.columns import is_missing, plain, with_index
 from pay88kit.frames.files import private
@@ -21,11 +23,24 @@ if TYPE_CHECKING:
 ROWS, COLUMNS, CHARACTERS, DIGITS = 1_048_576, 16_384, 32_767, 15
 _FIRST_YEAR = 1901  # Excel's calendar has a 29 February 1900, so nothing before 1901 is sure
 _FORMATS = {"amount": "#,##0.00", "time": "yyyy-mm-dd hh:mm:ss", "day": "yyyy-mm-dd"}
+# Of a column, in characters: Excel shows a number or a time that does not fit as ####.
+_NARROWEST, _WIDEST = 12, 60
 # Of the name of a sheet: its length, and what it cannot have.
 _NAME = 31
 _NO_NAME = re.compile(r"[\\/?*:\[\]\x00-\x1f\ud800-\udfff\ufffe\uffff]")
 # In a workbook, _x000D_ stands for the character 0D; a text that has such a piece gets it escaped.
 _UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
+
+
+@dataclass(frozen=True)
+class Amount:
+    """An amount with its currency, three capital letters: a number that shows both."""
+
+    value: Decimal
+    currency: str
+
+    def __str__(self) -> str:
+        return money.show(self.value, self.currency)
 
 
 def save_xlsx(frame: pd.DataFrame, path: str | os.PathLike[str], sheet: str = "88Pay") -> None:
@@ -55,15 +70,18 @@ def save_xlsx(frame: pd.DataFrame, path: str | os.PathLike[str], sheet: str = "8
             f"has {len(frame):,} and {len(frame.columns):,}. Write it in parts, or with save_csv."
         )
     names = list(map(str, frame))
+    widths = [_NARROWEST] * len(names)
     # Before anything is written: a workbook that is broken off leaves a temporary file behind.
     for row, values in enumerate(chain([names], frame.itertuples(index=False, name=None))):
-        for name, value in zip(names, values, strict=True):
-            _check(value, f"row {row - 1}" if row else "header", name)
+        for at, value in enumerate(values):
+            _check(value, f"row {row - 1}" if row else "header", names[at])
+            widths[at] = max(widths[at], _width(value))
     book = openpyxl.Workbook(write_only=True)
     page = book.create_sheet(sheet)
     page.freeze_panes = "A2"
-    for at, name in enumerate(names, 1):
-        page.column_dimensions[openpyxl.utils.get_column_letter(at)].width = max(12, len(name) + 2)
+    for at, width in enumerate(widths, 1):
+        letter = openpyxl.utils.get_column_letter(at)
+        page.column_dimensions[letter].width = min(width, _WIDEST)
     page.append([_cell(page, name) for name in names])
     for values in frame.itertuples(index=False, name=None):
         page.append([_cell(page, value) for value in values])
@@ -80,6 +98,13 @@ def _check(value: Any, row: str, name: str) -> None:
         )
 
 
+def _width(value: Any) -> int:
+    """How wide a column must be to show it, with a little room; about right for text."""
+    if isinstance(value, datetime):
+        return len("2026-01-15 12:00:00") + 2
+    return len(f"{value:,.2f}" if isinstance(value, Decimal) else str(value)) + 2
+
+
 def _cell(page: Any, value: Any) -> Any:
     from openpyxl.cell import WriteOnlyCell
 
@@ -87,6 +112,10 @@ def _cell(page: Any, value: Any) -> Any:
         return None
     if isinstance(value, bool):
         return WriteOnlyCell(page, value)
+    if isinstance(value, Amount) and _fits(value.value):
+        cell = _cell(page, value.value)
+        cell.number_format += f' "{value.currency}"'
+        return cell
     if isinstance(value, int | Decimal | float) and _fits(value):
         cell = WriteOnlyCell(page, value)
         if isinstance(value, Decimal):

@@ -83,8 +83,16 @@ def watched(
     event_hooks: Mapping[str, list[Callable[..., Any]]] | None = None,
     **options: Any,
 ) -> Pay88:
-    """A client whose exchanges are evidence for the checklist."""
+    """A client whose exchanges are evidence for the checklist.
 
+    With the sandbox inside the kit its books are in memory, whatever ``PAY88_BOOKS`` names: that
+    sandbox begins anew with each kernel, and its references repeat.
+    """
+    if config.embedded and "books" not in options:
+        from pay88kit.books import passing_books
+        from pay88kit.sandbox import shared
+
+        options["books"] = passing_books(config if config.origin else shared().config)
     exchanges = Exchanges()
     hooks = {name: list(each) for name, each in (event_hooks or {}).items()}
     hooks["response"] = [

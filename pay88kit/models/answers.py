@@ -62,7 +62,11 @@ class Answer(Shown, BaseModel):
         """The answer in 88Pay's envelope ``{"status", "code", "message", "data"}``."""
         guarded = _guard(raw)
         data = guarded.get("data")
-        answer = cls.model_validate(cls._flatten(data if isinstance(data, Mapping) else {}))
+        fields = cls._flatten(data if isinstance(data, Mapping) else {})
+        for name, field in cls.model_fields.items():
+            if field.alias in fields:  # 88Pay's own word counts, and a field is there once
+                fields.pop(name, None)
+        answer = cls.model_validate(fields)
         answer._raw = guarded
         return answer
 

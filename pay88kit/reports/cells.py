@@ -10,6 +10,7 @@ import asyncio
 import inspect
 import io
 import os
+import signal
 import sys
 import tempfile
 import threading
@@ -50,12 +51,21 @@ def run(connection: Connection, key: bytes) -> None:
     if "matplotlib" in sys.modules:
         # It was imported with the environment of another process.
         sys.modules["matplotlib"].rcParams["backend"] = os.environ["MPLBACKEND"]
-    if "" not in sys.path:
-        sys.path.insert(0, "")
+    _find_what_lies_here()
     asyncio.run(_serve(connection, Session(key=key)))
 
 
+def _find_what_lies_here() -> None:
+    """Let cells import from their folder as in IPython: after Python's own library."""
+    sys.path[:] = [place for place in sys.path if place]
+    packages = ("site-packages", "dist-packages")
+    at = (number for number, place in enumerate(sys.path) if place.endswith(packages))
+    sys.path.insert(next(at, len(sys.path)), "")
+
+
 async def _serve(connection: Connection, session: Session) -> None:
+    # As in any kernel: it interrupts the cell. asyncio's own would end the kernel after it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     lock = threading.Lock()
     shown, answers = _Pipe(connection, "iopub", lock), _Pipe(connection, "shell", lock)
     kernel: Any = _Kernel.instance(
@@ -137,6 +147,14 @@ class _Pipe:
         """Nothing is held back."""
 
 
+def _scratch() -> Any:
+    try:
+        return tempfile.TemporaryFile(buffering=0)
+    except OSError:
+        # No folder is writable. A file in memory is there on Linux, as forks are.
+        return open(os.memfd_create("pay88kit"), "w+b", buffering=0)
+
+
 class _Stream(io.TextIOBase):
     """``sys.stdout`` or ``sys.stderr`` of the cells, and what else is written to its descriptor.
 
@@ -157,7 +175,7 @@ class _Stream(io.TextIOBase):
         self._since = 0.0
         self._lock = threading.RLock()
         self._decode: Callable[..., str] = getincrementaldecoder("utf-8")(errors="replace").decode
-        self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
+        self._file = _scratch()
         self._read = 0
         os.dup2(self._file.fileno(), descriptor)
 
@@ -205,6 +223,6 @@ class _Stream(io.TextIOBase):
             self._waiting.append(text)
 
     def _collect(self) -> None:
-        while data := os.pread(self._file.fileno(), 1 << 20, self._read):
+        while data := os.pread(self._file.fileno(), 1 << 16, self._read):
             self._read += len(data)
             self._keep(self._decode(data))

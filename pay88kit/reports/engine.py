@@ -169,6 +169,8 @@ class _Requests:
 def _cells(connection: Connection, key: bytes) -> None:
     from pay88kit.reports import cells
 
+    # Cells may run reports of their own; a fork of this process has a shell already, its cells'.
+    forking.keep_whole()
     cells.run(connection, key)
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import atexit
 import os
 import pickle
-import select
 import signal
 import socket
 import subprocess
@@ -41,6 +40,8 @@ _THREADS = {
 _PULSE = 1.0
 # Windows lacks the first one, and its processes are ended without a signal.
 _KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
+# What a child meets whose owner has ended, or wants no more of it.
+_OWNER_GONE = (EOFError, BrokenPipeError, ConnectionResetError)
 # In a fork of a warm process, so that it may fork again.
 _warm = False
 
@@ -106,13 +107,18 @@ class Child:
         if self._ended(grace) is None:
             self.stop()
 
-    def stop(self) -> None:
-        """End it now, and all that it started."""
+    def stop(self) -> list[Any]:
+        """End it now, and all that it started; returns what it said that nobody has received."""
         if self._status() is None:
             with suppress(ProcessLookupError):
                 self._kill(self.pid, _KILL)
             self._ended(_PULSE)
+        unread = []
+        with suppress(EOFError, OSError, pickle.UnpicklingError):
+            while self._connection.poll():
+                unread.append(self._connection.recv())
         self._connection.close()
+        return unread
 
     def _died(self, code: int | None = None) -> ChildDied:
         return ChildDied(_how(self._ended(5 * _PULSE) if code is None else code))
@@ -210,7 +216,7 @@ class _Told:
         self._code: int | None = None
 
     def __call__(self) -> int | None:
-        if self._code is None and select.select([self._told], [], [], 0)[0]:
+        if self._code is None and wait([self._told], 0):
             text = self._told.recv(16)
             # Nothing: the warm process is gone, and with it who knew.
             self._code = int(text) if text else 255
@@ -252,8 +258,20 @@ def start(work: Work, *arguments: Any, cwd: str | None = None) -> Child:
         server = _servers.get(os.getpid())
         if server is None or not server.alive:
             server = _servers[os.getpid()] = Server()
-            atexit.register(server.close)
+            atexit.register(_close_at_exit, server)
     return server.start(work, *arguments, cwd=cwd)
+
+
+def _close_at_exit(server: Server) -> None:
+    # Who presses Ctrl-C again does not wait until the warm process has its imports, and ends.
+    with suppress(KeyboardInterrupt):
+        server.close()
+
+
+def keep_whole() -> None:
+    """This process is no longer as new: what is forked from it would take its work for its own."""
+    global _warm
+    _warm = False
 
 
 def _fork_here(work: Work, arguments: tuple[Any, ...], cwd: str | None) -> Child:
@@ -285,7 +303,7 @@ def serve(control: int) -> None:
     owner = socket.socket(fileno=control)
     told: dict[int, int] = {}
     while True:
-        ready, _, _ = select.select([owner, wake], [], [])
+        ready = wait([owner, wake])
         if wake in ready:
             wake.recv(4096)
             _tell(told)
@@ -326,6 +344,9 @@ def _begin(connection: Connection) -> NoReturn:
         connection.send(os.getpid())
         os.environ.clear()
         os.environ.update(environment)
+    except _OWNER_GONE:
+        # As by Ctrl-C while the warm process was still importing.
+        os._exit(0)
     except BaseException:
         traceback.print_exc()
         os._exit(1)
@@ -347,8 +368,7 @@ def _work(
         warm.anew()
         work(connection, *arguments)
         code = 0
-    except (EOFError, BrokenPipeError, ConnectionResetError):
-        # Its owner has ended, or wants no more of it.
+    except _OWNER_GONE:
         code = 0
     except BaseException:
         os.dup2(terminal, 2)

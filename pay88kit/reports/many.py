@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from pay88kit.display import one_line
 from pay88kit.errors import needs
@@ -26,8 +26,8 @@ from pay88kit.reports.workers import Outcome, Task, make, usable_cores
 RETRIES = 2
 
 _RANGE = ("first_day", "last_day")
-# Nowhere does a day begin earlier before it does in UTC.
-_FIRST_ZONE = timedelta(hours=14)
+# The zones in which a day begins first and last, as they differ from UTC.
+_ZONES = (timedelta(hours=14), timedelta(hours=-12))
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,8 @@ def run_many(
         days: ``2026-01-01..2026-01-31`` (both included) or one day. Each may be ``today`` or
             ``yesterday``, which begin in each merchant's own zone. A report without a parameter
             ``day`` but with ``first_day`` and ``last_day`` is run once for each merchant, over
-            all of them.
+            all of them. The kit's own reports must be given their days, here, in ``values`` or
+            with every merchant; another notebook has its own default.
         values: parameters that are the same for all.
         out: the folder for their files.
         workers: how many processes work at once; by default as many as there are cores.
@@ -129,7 +130,11 @@ def run_many(
     if cluster is not None:
         # Whether a profile has a key is known where the reports are made.
         parameters = [replace(p, type="text") if p.type == "profile" else p for p in parameters]
-    wanted = _cross(source.stem, parameters, merchants, days, values or {}, now)
+    whom = [_merchant(each) if isinstance(each, str) else each for each in merchants]
+    values = values or {}
+    if not days and files.is_own(source):
+        _check_given(parameters, whom, values)
+    wanted = _cross(source.stem, parameters, whom, days, values, now)
     out = Path(out)
     check_index(out)
     done = 0
@@ -170,14 +175,34 @@ def _there(report: str, out: Path) -> set[frozenset[tuple[str, str]]]:
     }
 
 
+def _merchant(merchant_id: str) -> Merchant:
+    return Merchant(f"merchant {one_line(merchant_id)[:80]}", merchant_id)
+
+
 def _key(values: Mapping[str, Any]) -> frozenset[tuple[str, str]]:
     return frozenset((name, repr(value)) for name, value in values.items())
+
+
+def _check_given(
+    parameters: list[Parameter], merchants: Sequence[Merchant], values: Mapping[str, Any]
+) -> None:
+    """Refuse a report whose days are not given: its own are those of a sample."""
+    needed = {each.name for each in parameters} & {"day", *_RANGE} - values.keys()
+    lacking = [merchant for merchant in merchants if needed - merchant.values.keys()]
+    if len(lacking) < len(merchants):
+        for merchant in lacking:
+            name = min(needed - merchant.values.keys())
+            raise ReportError(f"{merchant.where}: has no {name}, which others have. Fill it in.")
+    elif lacking:
+        raise ReportError(
+            "days: say which, such as --days yesterday or --days 2026-01-01..2026-01-31."
+        )
 
 
 def _cross(
     report: str,
     parameters: list[Parameter],
-    merchants: Iterable[Merchant | str],
+    merchants: Sequence[Merchant],
     days: str,
     values: Mapping[str, Any],
     now: Callable[[], datetime],
@@ -189,8 +214,6 @@ def _cross(
     ends = _ranges(report, names, days, now)
     found: list[dict[str, Plain]] = []
     for merchant in merchants:
-        if isinstance(merchant, str):
-            merchant = Merchant(f"merchant {one_line(merchant)[:80]}", merchant)
         given = {**values, **merchant.values}
         try:
             for name in {COLUMN, *ends[0]} & given.keys():
@@ -215,18 +238,35 @@ def _ranges(
         last = first
     if "day" not in names and not names.issuperset(_RANGE):
         raise ReportError(f"days: {report} has no parameter for a day. Leave it out.")
+    _check_days(first, last, now())
     if "day" not in names:
         return [dict(zip(_RANGE, (first, last), strict=True))]
-    if not dots:
-        return [{"day": days}]
-    begun = (now() + _FIRST_ZONE).astimezone(UTC).date()
+    return [{"day": first}, {"day": last}] if dots else [{"day": days}]
+
+
+def _check_days(first: str, last: str, now: datetime) -> None:
+    """Refuse days that are wrong for everybody, whatever a merchant's zone is."""
+    todays = [(now + ahead).astimezone(UTC).date() for ahead in _ZONES]
     try:
-        for end in (first, last):
-            if end not in DAYS_AGO and date_of(end) > begun:
-                raise ReportError(f"{end} has not begun yet in any time zone.")
+        begins, ends = ([_on(end, today) for today in todays] for end in (first, last))
+        for end in (*begins, *ends):
+            if end > todays[0]:
+                raise ReportError(f"{end} has not begun yet in any time zone. Use an earlier one.")
     except ReportError as error:
         raise ReportError(f"days: {error} A range is 2026-01-01..2026-01-31.") from None
-    return [{"day": first}, {"day": last}]
+    if all(end < begin for begin, end in zip(begins, ends, strict=True)):
+        _refuse_empty(first, last)
+
+
+def _on(day: str, today: date) -> date:
+    return today - timedelta(DAYS_AGO[day]) if day in DAYS_AGO else date_of(day)
+
+
+def _refuse_empty(first: object, last: object) -> NoReturn:
+    raise ReportError(
+        f"days: {last} lies before {first}: the range is empty. Both days are included; "
+        f"exchange them."
+    )
 
 
 def _each_day(ends: list[dict[str, Plain]]) -> list[dict[str, Plain]]:
@@ -235,9 +275,6 @@ def _each_day(ends: list[dict[str, Plain]]) -> list[dict[str, Plain]]:
         return ends
     begin, end = (date_of(str(typed["day"])) for typed in ends)
     if end < begin:
-        raise ReportError(
-            f"days: {end} lies before {begin}: the range is empty. Both days are included; "
-            f"exchange them."
-        )
+        _refuse_empty(begin, end)
     days = (begin + timedelta(number) for number in range((end - begin).days + 1))
     return [{**ends[0], "day": day.isoformat()} for day in days]

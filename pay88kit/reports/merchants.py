@@ -13,6 +13,8 @@ from pay88kit.errors import needs
 from pay88kit.reports.days import ReportError
 
 COLUMN = "merchant_id"
+# What may divide the cells. Excel writes semicolons where a comma is the decimal mark.
+_DIVIDERS = {",": "comma", ";": "semicolon", "\t": "tab"}
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,8 @@ class Merchant:
 def merchants_in_file(path: Path | str) -> list[Merchant]:
     """The rows of a CSV file with a column ``merchant_id``; further columns are parameters.
 
-    An empty cell leaves the report's default as it is.
+    Commas, semicolons or tabs divide the cells, as they do in the first row. An empty cell leaves
+    the report's default as it is.
 
     Raises:
         ReportError: the file cannot be read so, or names a merchant twice or none at all.
@@ -38,7 +41,9 @@ def merchants_in_file(path: Path | str) -> list[Merchant]:
     try:
         # A spreadsheet may put a mark at the beginning of what it saves.
         text = Path(path).read_text(encoding="utf-8-sig")
-        rows = list(csv.reader(text.splitlines(keepends=True), strict=True))
+        divider = max(_DIVIDERS, key=text.partition("\n")[0].count)
+        lines = text.splitlines(keepends=True)
+        rows = list(csv.reader(lines, delimiter=divider, strict=True))
     except OSError as error:
         raise ReportError(f"merchants: {path} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:
@@ -48,8 +53,8 @@ def merchants_in_file(path: Path | str) -> list[Merchant]:
     header = [name.strip() for name in rows[0]] if rows else []
     if COLUMN not in header:
         raise ReportError(
-            f"merchants: {path} has no column {COLUMN}. Give the columns names in its first row, "
-            f"separated by commas."
+            f"merchants: {path} has no column {COLUMN}. Its first row must name the columns; it "
+            f"is: {one_line(', '.join(header))[:80] or 'empty'}."
         )
     twice = {name for name in header if header.count(name) > 1}
     if twice or "" in header:
@@ -65,7 +70,7 @@ def merchants_in_file(path: Path | str) -> list[Merchant]:
         if len(row) > len(header):
             raise ReportError(
                 f"{where}: has more cells than the first row has names. "
-                f'Put a value that has a comma in it between ""'
+                f'Put a value that has a {_DIVIDERS[divider]} in it between "".'
             )
         values = {name: cell.strip() for name, cell in zip(header, row, strict=False)}
         merchant_id = values.pop(COLUMN, "")

@@ -42,6 +42,8 @@ def to_html(
     """
     shown = copy.deepcopy(notebook)
     shown.cells = [c for c in shown.cells if _MARKER not in c.metadata.get("tags", [])]
+    if failure:
+        shown.cells = _to_the_error(shown.cells)
     files: list[Path] = []
     for cell in (cell for cell in shown.cells if cell.cell_type == "code"):
         cell.outputs = [output for output in cell.outputs if _for_readers(output)]
@@ -81,6 +83,16 @@ def exporter() -> Any:
         extra_template_basedirs=[str(_TEMPLATES)],
         exclude_anchor_links=True,
     )
+
+
+def _to_the_error(cells: list[Any]) -> list[Any]:
+    """Without what comes after the cell that failed: headings of what was never made."""
+    failed = (
+        at
+        for at, cell in enumerate(cells, 1)
+        if any(output.output_type == "error" for output in cell.get("outputs", []))
+    )
+    return cells[: max(failed, default=len(cells))]
 
 
 def _for_readers(output: Any) -> bool:

@@ -221,6 +221,8 @@ def _value(parameter: Parameter, given: Any) -> Plain:
                 "NAME_PAY88_API_KEY."
             )
         )
+    if any("\ud800" <= char <= "\udfff" for char in str(given)):
+        raise WrongUse(_("has characters that no file can hold. Type it again."))
     if given is None or given == "":
         if parameter.value == given or parameter.default == "None":
             return None if parameter.default == "None" else ""
@@ -293,13 +295,19 @@ def _profile(given: Any) -> Plain:
 
 
 def _python(given: Any) -> Plain:
-    if not isinstance(given, str):
-        return given  # type: ignore[no-any-return]
     try:
-        return ast.literal_eval(given)  # type: ignore[no-any-return]
+        value = ast.literal_eval(given) if isinstance(given, str) else given
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         raise WrongUse(
             f'{_shown(given)} is no value of Python, such as [1, 2] or "text".'
+        ) from None
+    try:
+        # As a notebook keeps it: of lists, texts and numbers.
+        return json.loads(json.dumps(value, allow_nan=False))  # type: ignore[no-any-return]
+    except (TypeError, ValueError, RecursionError):
+        raise WrongUse(
+            f"{_shown(given)} cannot be kept in a notebook. "
+            f'Use texts, numbers, and lists of them, such as [1, 2] or "text".'
         ) from None
 
 

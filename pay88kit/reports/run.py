@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,9 +16,10 @@ from typing import Any
 from pay88kit.config import without_secrets
 from pay88kit.errors import Pay88Error, needs
 from pay88kit.frames.files import private
-from pay88kit.language import LANGUAGES, translated_markdown
+from pay88kit.language import LANGUAGES, _, translated_markdown
 from pay88kit.reports import files
 from pay88kit.reports.days import ReportError
+from pay88kit.reports.forking import ChildDied
 from pay88kit.reports.index import Run, add_run, check_index
 from pay88kit.reports.page import to_html
 from pay88kit.reports.parameters import Parameter, Plain, checked, parameters_of
@@ -27,23 +29,35 @@ ENGINE = "pay88-fork"
 # The cell whose text is the summary in one line.
 _SUMMARY = "summary"
 _LONGEST = 400
+# Whether the parameters of the run in progress were checked.
+_checked = ContextVar("checked", default=False)
 
 
 class ReportFailed(Pay88Error):
     """A report stopped with an error; the notebook up to there is kept at ``notebook``.
 
     ``html`` is its error page. ``kind`` is the name of the error in the notebook, ``reason`` says
-    what went wrong; neither holds a secret.
+    what went wrong, and ``words`` is both for people; none of them holds a secret.
     """
 
     def __init__(self, name: str, kind: str, reason: str, notebook: Path) -> None:
         self.name = name
         self.kind = kind
         self.reason = reason
+        self.words = _in_words(kind, reason)
         self.notebook = notebook
         self.html = files.page_of(notebook)
         page = f"\nIts error page: {self.html}" if self.html.exists() else ""
-        super().__init__(f"report {name}: {kind}: {reason}{page}")
+        super().__init__(f"report {name}: {self.words}{page}")
+
+
+def _in_words(kind: str, reason: str) -> str:
+    """An error for people: the kit's own say what to do, and their names add nothing."""
+    return reason if reason and kind in _names(Pay88Error) else f"{kind}: {reason}".rstrip(": ")
+
+
+def _names(kind: type[BaseException]) -> set[str]:
+    return {kind.__name__}.union(*map(_names, kind.__subclasses__()))
 
 
 @dataclass(frozen=True)
@@ -129,13 +143,18 @@ def prepare(
     with needs("reports"):
         import nbconvert  # noqa: F401  (what is missing is said before anything is written)
         import papermill  # noqa: F401
+    try:
+        here = Path.cwd()
+    except FileNotFoundError:
+        fault = _("The folder in which this runs is gone. Change to one that is there.")
+        raise ReportError(fault) from None
     source = files.find(name)
     declared = parameters_of(source)
     typed = checked(source.stem, declared, values or {}, now)
     folder = Path(out)
     check_index(folder)
     # A notebook that is named by its path may read what lies beside it.
-    cwd = Path.cwd() if files.is_own(source) else source.parent
+    cwd = here if files.is_own(source) else source.parent
     notebook = files.reserve(folder, source.stem, typed)
     return Job(source.stem, source, typed, notebook, cwd, _language(declared, typed))
 
@@ -162,9 +181,15 @@ def carry_out(job: Job, *, engine: str | None = ENGINE) -> Result:
     begun, clock = datetime.now(UTC), time.monotonic()
     failure: tuple[str, str] | None = None
     try:
-        failure = _execute(job, engine)
+        try:
+            failure = _execute(job, engine)
+        except BaseException:
+            # Interrupted, for one: what its cells have shown until then stays, but no secret.
+            with suppress(Exception):
+                _without_secrets(job.notebook)
+            raise
         notebook = _without_secrets(job.notebook)
-        words = ": ".join(failure) if failure else _summary(notebook)
+        words = _in_words(*failure) if failure else _summary(notebook)
         body, tables = to_html(
             notebook,
             name=job.notebook.stem,
@@ -183,7 +208,7 @@ def carry_out(job: Job, *, engine: str | None = ENGINE) -> Result:
         files.withdraw(job.notebook)
         # A line may still fit where a page does not.
         with suppress(OSError, ReportError):
-            row = _row(job, begun, time.monotonic() - clock, ": ".join(failure), failed=True)
+            row = _row(job, begun, time.monotonic() - clock, _in_words(*failure), failed=True)
             add_run(job.notebook.parent, row)
         raise ReportFailed(job.name, *failure, job.notebook) from None
     finally:
@@ -214,14 +239,15 @@ def _execute(job: Job, engine: str | None) -> tuple[str, str] | None:
     with needs("reports"):
         import papermill
         from nbclient.exceptions import CellTimeoutError, DeadKernelError
+        from nbformat import ValidationError
         from papermill.exceptions import PapermillExecutionError
     # papermill cannot read every type, and would warn of a parameter that was checked by its type.
     papermill.log.logger.addFilter(_is_no_false_alarm)
+    checked_before = _checked.set(True)
     try:
         papermill.execute_notebook(
             _in_its_language(job),
-            # papermill would fill braces with parameters.
-            str(job.notebook).replace("{", "{{").replace("}", "}}"),
+            _as_it_is(job.notebook),
             dict(job.values),
             engine_name=engine,
             kernel_name="python3",
@@ -236,17 +262,29 @@ def _execute(job: Job, engine: str | None) -> tuple[str, str] | None:
         return without_secrets(error.ename), without_secrets(error.evalue)
     except (DeadKernelError, CellTimeoutError) as error:
         return type(error).__name__, "the report's process ended, or did not answer any more."
+    except ChildDied as error:
+        return type(error).__name__, f"the report's process could not be started: {error}."
+    except ValidationError as error:
+        why = without_secrets(error.message)
+        return type(error).__name__, f"a cell showed what no notebook can hold: {why}"
+    finally:
+        _checked.reset(checked_before)
     return None
 
 
 def _is_no_false_alarm(record: logging.LogRecord) -> bool:
-    return not record.getMessage().startswith("Passed unknown parameter")
+    return not (_checked.get() and record.getMessage().startswith("Passed unknown parameter"))
+
+
+def _as_it_is(path: Path) -> str:
+    """A path for papermill, which would fill braces with parameters."""
+    return str(path).replace("{", "{{").replace("}", "}}")
 
 
 def _in_its_language(job: Job) -> Any:
     """What papermill runs: the notebook's path, or the notebook with its prose translated."""
     if job.language == "en" or not files.is_own(job.source):
-        return str(job.source)
+        return _as_it_is(job.source)
     import nbformat
 
     notebook = nbformat.read(job.source, as_version=4)  # type: ignore[no-untyped-call]
@@ -274,6 +312,6 @@ def _summary(notebook: Any) -> str:
         if _SUMMARY in cell.metadata.get("tags", []):
             for output in cell.get("outputs", []):
                 data = output.get("data", {})
-                words = data.get("text/markdown", data.get("text/plain", ""))
-                return " ".join(re.sub(r"[*`]", "", words).split())
+                if words := data.get("text/markdown", data.get("text/plain", "")):
+                    return " ".join(re.sub(r"[*`]", "", words).split())
     return ""

@@ -32,11 +32,14 @@ def ask(variables: Sequence[str]) -> tuple[dict[str, Secret], str]:
             import keyring
 
             for variable in variables:
-                value = Secret((keyring.get_password(SERVICE, variable) or "").strip())
-                if value:
-                    found[variable] = value
-        # Each kind of keyring has errors of its own, whose words are not the kit's.
-        except Exception as error:
+                value = keyring.get_password(SERVICE, variable) or ""
+                if not isinstance(value, str):
+                    raise TypeError
+                if value.strip():
+                    found[variable] = Secret(value.strip())
+        # Each kind of keyring has errors of its own, whose words are not the kit's; and some end a
+        # thread as if it were a program.
+        except BaseException as error:
             kind = type(error).__name__
             fault[:] = [_("The keyring cannot be read here ({kind}).", kind=kind)]
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from html.parser import HTMLParser
@@ -11,10 +12,12 @@ from pathlib import Path
 
 from pay88kit.errors import needs
 from pay88kit.frames import save_xlsx
+from pay88kit.frames.xlsx import Amount
 from pay88kit.language import translated
 
 # As the kit writes them: exact, a comma at each thousand, no zero in front.
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*|[1-9]\d{0,2}(?:,\d{3})+)(?:\.\d+)?", re.ASCII)
+_CURRENCY = re.compile(r"[A-Z]{3}")
 _MISSING = ("", "–", "<NA>", "None", "NaN", "NaT", "nan")
 _WIDEST = 1_000  # a stranger's colspan must not fill the memory
 
@@ -41,9 +44,12 @@ class Table:
 def found_in(text: str) -> list[Table]:
     """The tables of a piece of HTML, in order; one inside another belongs to the outer one."""
     reader = _Reader(text)
-    reader.feed(text)
-    reader.close()
-    return reader.tables
+    # Python's parser refuses a few of the declarations that it does not know.
+    with suppress(AssertionError):
+        reader.feed(text)
+        reader.close()
+    # One that is never closed ends nowhere, and so gets no link.
+    return [table for table in reader.tables if table.end and table.rows]
 
 
 def save(table: Table, folder: Path, number: int, language: str = "en") -> Path:
@@ -51,8 +57,8 @@ def save(table: Table, folder: Path, number: int, language: str = "en") -> Path:
 
     ``language`` is that of the names which the table itself does not have.
 
-    Numbers are what stands at the right and looks like one; everything else stays text, also
-    when it begins like a formula.
+    Numbers are what stands at the right and looks like one, also with a currency behind it;
+    everything else stays text, also when it begins like a formula.
 
     Raises:
         FrameError: the table is larger than a sheet.
@@ -89,14 +95,17 @@ def _split(table: Table, language: str) -> tuple[list[str], list[list[Cell]]]:
     return header, body
 
 
-def _value(cell: Cell) -> str | int | Decimal | None:
+def _value(cell: Cell) -> str | int | Decimal | Amount | None:
     if not cell.number:
         return cell.text
     if cell.text in _MISSING:
         return None
-    if not _NUMBER.fullmatch(cell.text):
+    written, space, currency = cell.text.partition(" ")
+    if not _NUMBER.fullmatch(written) or (space and not _CURRENCY.fullmatch(currency)):
         return cell.text
-    digits = cell.text.replace(",", "")
+    digits = written.replace(",", "")
+    if currency:
+        return Amount(Decimal(digits), currency)
     return Decimal(digits) if "." in digits else int(digits)
 
 
@@ -156,11 +165,6 @@ class _Reader(HTMLParser):
                 end = self._starts[line - 1] + column
                 self.tables[-1].end = self._text.index(">", end) + 1
             self._depth -= 1
-
-    def close(self) -> None:
-        super().close()
-        # One that is never closed ends nowhere, and so gets no link.
-        self.tables = [table for table in self.tables if table.end and table.rows]
 
     def handle_data(self, data: str) -> None:
         if self._depth and self._into is not None:

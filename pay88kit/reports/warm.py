@@ -44,12 +44,12 @@ def up() -> None:
     """Import everything, and let the slow first times happen now: fonts, a table, a catalogue."""
     os.environ.setdefault("MPLBACKEND", INLINE)
     for name in _MODULES:
-        # What is not installed is not needed.
-        with suppress(ModuleNotFoundError):
+        # What is not installed is not needed; what cannot be loaded fails where it is used.
+        with suppress(Exception):
             importlib.import_module(name)
-    _draw()
-    _tabulate()
-    _translate()
+    for first in (_draw, _tabulate, _translate):
+        with suppress(Exception):
+            first()
     # A traceback asks for the modules of its frames, and Python keeps what it has looked up.
     inspect.getmodule(up)
     # The collector of a fork passes over what is here by now: it would write to every object, and

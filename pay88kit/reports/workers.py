@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,6 +17,9 @@ from pay88kit.reports import files, forking
 from pay88kit.reports.days import ReportError
 from pay88kit.reports.index import runs
 from pay88kit.reports.run import Job, ReportFailed, carry_out, prepare
+
+# What a worker says: its report's notebook, once its name is reserved; then what became of it.
+_BEGAN, _ENDED = "began", "ended"
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ def make(task: Task, wanted: Sequence[Mapping[str, Any]], workers: int) -> Itera
     busy: dict[forking.Child, _Doing] = {}
     try:
         for _ in range(min(workers, len(wanted))):
-            _hand(_start(task), left, busy)
+            _hand(_start(task), task, left, busy)
         while busy:
             for worker in forking.ready(busy):
                 doing = busy[worker]
@@ -66,20 +70,22 @@ def make(task: Task, wanted: Sequence[Mapping[str, Any]], workers: int) -> Itera
                     doing.clean_up(task)
                     yield Outcome(doing.values, False, f"Its process is gone: {died}.")
                     if left:
-                        _hand(_start(task), left, busy)
+                        _hand(_start(task), task, left, busy)
                     continue
-                if kind == "began":
+                if kind == _BEGAN:
                     doing.notebook = content
                     continue
                 del busy[worker]
                 if left:
-                    _hand(worker, left, busy)
+                    _hand(worker, task, left, busy)
                 else:
                     worker.close()
                 yield content
     finally:
         for worker, doing in busy.items():
-            worker.stop()
+            for kind, content in worker.stop():
+                if kind == _BEGAN:
+                    doing.notebook = content
             doing.clean_up(task)
 
 
@@ -100,7 +106,7 @@ def made(values: Mapping[str, Any], job: Callable[[], Job], engine: str) -> Outc
     try:
         result = carry_out(job(), engine=engine)
     except ReportFailed as failed:
-        return Outcome(values, False, f"{failed.kind}: {failed.reason}", failed.html)
+        return Outcome(values, False, failed.words, failed.html)
     except Exception as error:
         said = error if isinstance(error, ReportError) else f"{type(error).__name__}: {error}"
         return Outcome(values, False, str(said))
@@ -108,11 +114,24 @@ def made(values: Mapping[str, Any], job: Callable[[], Job], engine: str) -> Outc
 
 
 def _hand(
-    worker: forking.Child, left: deque[Mapping[str, Any]], busy: dict[forking.Child, _Doing]
+    worker: forking.Child,
+    task: Task,
+    left: deque[Mapping[str, Any]],
+    busy: dict[forking.Child, _Doing],
 ) -> None:
-    """Give the next report to a worker."""
-    busy[worker] = _Doing(left.popleft())
-    worker.send(busy[worker].values)
+    """Give the next report to a worker, or to a new one where it has ended after its last."""
+    values = left.popleft()
+    # Before it has its work: who is interrupted here stops those that are busy.
+    busy[worker] = _Doing(values)
+    try:
+        worker.send(values)
+    except forking.ChildDied:
+        del busy[worker]
+        worker.close()
+        worker = _start(task)
+        busy[worker] = _Doing(values)
+        with suppress(forking.ChildDied):  # who asks for its answer is told
+            worker.send(values)
 
 
 @dataclass
@@ -129,6 +148,7 @@ class _Doing:
         with suppress(OSError):
             if self.notebook.name not in {run.notebook for run in runs(task.out)}:
                 files.release(self.notebook)
+                shutil.rmtree(files.tables_of(self.notebook), ignore_errors=True)
 
 
 def _work(connection: Connection, task: Task) -> None:
@@ -136,9 +156,9 @@ def _work(connection: Connection, task: Task) -> None:
     while True:
         values = connection.recv()
         outcome = one(
-            task, values, engine, began=lambda notebook: connection.send(("began", notebook))
+            task, values, engine, began=lambda notebook: connection.send((_BEGAN, notebook))
         )
-        connection.send(("outcome", outcome))
+        connection.send((_ENDED, outcome))
 
 
 def _engine(task: Task) -> str:

@@ -19,6 +19,8 @@ from typing import Any
 from pay88kit.errors import Pay88Error
 
 START = datetime(2026, 1, 15, 12, 0, 0, tzinfo=UTC)
+# Tokens count their seconds from here.
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Times that follow from the clock's, expiries for one, must still be times.
 END = datetime(9000, 1, 1, tzinfo=UTC)
 

@@ -17,7 +17,7 @@ from pay88kit.config import BASE_URLS, KEY_PREFIXES, Config, fault_of_time
 from pay88kit.errors import WrongUse
 from pay88kit.sandbox import console
 from pay88kit.sandbox.api import Api
-from pay88kit.sandbox.clock import END, START, SandboxClock
+from pay88kit.sandbox.clock import END, EPOCH, START, SandboxClock
 from pay88kit.sandbox.control import Control
 from pay88kit.sandbox.courier import Courier
 from pay88kit.sandbox.limits import LIMITS
@@ -87,8 +87,9 @@ class Sandbox:
         if start is not None:
             if clock != "manual":
                 raise ValueError("start: a real clock shows the time as it is. Leave it out.")
-            if (fault := fault_of_time(start)) or start >= END:
-                raise ValueError(f"start: {fault or f'lies after {END:%Y-%m-%d}.'}")
+            if (fault := fault_of_time(start)) or not EPOCH <= start < END:
+                bounds = f"must lie between {EPOCH:%Y-%m-%d} and {END:%Y-%m-%d}."
+                raise ValueError(f"start: {fault or bounds}")
         if transaction_ids not in ("operation", "session"):
             raise ValueError(
                 f'transaction_ids: {transaction_ids!r} is unknown. Use "operation" or "session".'

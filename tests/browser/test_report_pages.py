@@ -18,6 +18,10 @@ BEYOND = "() => document.documentElement.scrollWidth - window.innerWidth"
 SCRIPT = "<script>document.title = 'broken into'</script>"
 
 
+# JavaScript's own numbers end before the second one.
+FAILED = {"x": f"7, {SCRIPT}", "number": 123_456_789_012_345_678, "share": 0.125}
+
+
 def a_run(number: int, **changes: Any) -> Run:
     values = {
         "at": f"2026-01-{15 + number // 5_000:02}T{number // 200 % 24:02}:00:00.000+00:00",
@@ -50,7 +54,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (line,) = start.splitlines(keepends=True)[-1:]
     lines = [line.replace(b"COL-00000", b"COL-%05d" % n) for n in range(1, 9_990)]
     path.write_bytes(start + b"".join(lines))
-    add_run(folder, a_run(3, state="failed", words=f"ValueError: {SCRIPT}", values={"x": SCRIPT}))
+    add_run(folder, a_run(3, state="failed", words=f"ValueError: {SCRIPT}", values=FAILED))
     add_run(folder, a_run(9_999))
     return folder
 
@@ -73,6 +77,7 @@ def test_failures_stand_on_top_and_strangers_words_stay_words(
     first, second = (page.locator("tbody tr").nth(number) for number in (0, 1))
     expect(first).to_contain_text("failed")
     expect(first).to_contain_text(SCRIPT)
+    expect(first).to_contain_text(f"x=7, {SCRIPT}, number=123456789012345678, share=0.125")
     expect(first.get_by_role("link", name="error page")).to_have_attribute(
         "href", "./daily%203.html"
     )

@@ -22,7 +22,7 @@ with needs("guide"):
     from traitlets import TraitError
 
 WIDE = {"width": "auto", "max_width": "42em"}
-STYLE = {"description_width": "8.5em"}
+STYLE = {"description_width": "9.5em"}
 HIDDEN, SEEN = "none", ""
 _ANOTHER = "another"
 # Widgets have lines as high as a button.

@@ -52,6 +52,7 @@ class ReportForm:
     """
 
     def __init__(self, out: Path | str | None = None, *, language: str = "en") -> None:
+        speak(language)
         self._out = Path(out or _beside()).absolute()
         self._typed: dict[str, str] = {}
         self._shelf: Shelf | None = None
@@ -87,9 +88,17 @@ class ReportForm:
 
     # -- the form
 
-    def _translate(self, change: Any) -> None:
-        # What the kit itself says, in an error for one, is in the form's language too.
+    def _(self, text: str, /, **values: Any) -> str:
+        """The sentence in the form's language, in whatever thread, and beside other forms."""
+        return translated(text, self.language.value, **values)
+
+    def _speak(self) -> None:
+        """What the kit itself says, in an error for one, is in the form's language too."""
+        # Each time: another form in this kernel may be in another language.
         speak(self.language.value)
+
+    def _translate(self, change: Any) -> None:
+        self._speak()
         self.language.description = _("Language")
         self.report.description = _("Report")
         self.run_button.description = _("Run the report")
@@ -108,6 +117,7 @@ class ReportForm:
     def _choose(self, change: Any) -> None:
         if self._filling:
             return
+        self._speak()
         self._remember()
         if not self.running:
             self.status.value = ""
@@ -160,6 +170,7 @@ class ReportForm:
     def _run(self, button: Any) -> None:
         if self.run_button.disabled:
             return
+        self._speak()
         for each in self.controls.values():
             each.mark("")
         try:
@@ -169,7 +180,7 @@ class ReportForm:
             return
         self._stopped = False
         self._busy(True)
-        self._progress(_("The report begins …"), 0, 1)
+        self._progress(self._("The report begins …"), 0, 1)
         self._thread = threading.Thread(
             target=self._carry_out, args=[job], name="pay88-report", daemon=True
         )
@@ -189,24 +200,30 @@ class ReportForm:
 
     def _carry_out(self, job: reports.Job) -> None:
         try:
-            shown = self._done(job, reports.carry_out(job, engine=self._engine))
+            shown = self._outcome(job)
+            # The newest on top, below it what was there.
+            self.results.children = (ipywidgets.HTML(shown), *self.results.children)
+            self._show_index()
+        finally:
+            self.status.value = _status(self._("It has ended; the result is below."))
+            self._busy(False)
+
+    def _outcome(self, job: reports.Job) -> str:
+        """Make the report; returns what came of it."""
+        try:
+            return self._done(job, reports.carry_out(job, engine=self._engine))
         except _Stopped:
             files.release(job.notebook)
-            shown = _part(_about(job), _("It was stopped; nothing of it was kept."))
+            return _part(_about(job), self._("It was stopped; nothing of it was kept."))
         except reports.ReportFailed as failed:
-            shown = self._failed(job, failed)
+            return self._failed(job, failed)
         except Exception as error:
-            shown = _part(_about(job), without_secrets(f"{type(error).__name__}: {error}"))
-        # The newest on top, below it what was there.
-        self.results.children = (ipywidgets.HTML(shown), *self.results.children)
-        self._show_index()
-        self.status.value = _status(_("It has ended; the result is below."))
-        self._busy(False)
+            return _part(_about(job), without_secrets(f"{type(error).__name__}: {error}"))
 
     def _reached(self, done: int, cells: int) -> None:
         if self._stopped:
             raise _Stopped
-        self._progress(_("Step {done} of {cells}", done=done, cells=cells), done, cells)
+        self._progress(self._("Step {done} of {cells}", done=done, cells=cells), done, cells)
 
     def _stop(self, button: Any) -> None:
         self._stopped = True
@@ -218,7 +235,7 @@ class ReportForm:
         self.stop_button.layout.display = SEEN if busy else HIDDEN
 
     def _progress(self, words: str, done: int, cells: int) -> None:
-        name = html.escape(_("Progress"))
+        name = html.escape(self._("Progress"))
         bar = (
             f'<progress aria-label="{name}" value="{done}" max="{cells}" style="{_BAR}"></progress>'
         )
@@ -228,26 +245,26 @@ class ReportForm:
 
     def _done(self, job: reports.Job, result: reports.Result) -> str:
         seconds = f"{result.seconds:.1f}"
-        about = _("{report}: done in {seconds} s", report=_about(job), seconds=seconds)
+        about = self._("{report}: done in {seconds} s", report=_about(job), seconds=seconds)
         links = [
-            (_("The report as a page"), result.html),
+            (self._("The report as a page"), result.html),
             *((table.name, table) for table in result.tables),
-            (_("The executed notebook"), result.notebook),
+            (self._("The executed notebook"), result.notebook),
         ]
         return _part(about, result.summary, links=self._links(links))
 
     def _failed(self, job: reports.Job, failed: reports.ReportFailed) -> str:
-        about = _("{report}: could not be finished", report=_about(job))
-        cure = _(
+        about = self._("{report}: could not be finished", report=_about(job))
+        cure = self._(
             "Where the reason names a setting or a connection, mend that and run the report again. "
             "Otherwise send the error page to those who look after the integration."
         )
         there = [
-            (_("The error page"), failed.html),
-            (_("The notebook up to the error"), failed.notebook),
+            (self._("The error page"), failed.html),
+            (self._("The notebook up to the error"), failed.notebook),
         ]
         links = self._links((label, file) for label, file in there if file.exists())
-        return _part(about, f"{failed.kind}: {failed.reason}", cure, links=links)
+        return _part(about, failed.words, cure, links=links)
 
     def _links(self, named: Iterable[tuple[str, Path]]) -> str:
         items = "".join(f"<li>{self._link(label, file)}</li>" for label, file in named)
@@ -265,12 +282,12 @@ class ReportForm:
         index = self._out / INDEX
         if not self.results.children or not index.exists():
             return
-        told = _(
+        told = self._(
             "The files are in the folder {folder} and stay there. These links lead to them as long "
             "as this notebook runs.",
             folder=self._out.name,
         )
-        link = self._link(_("All runs in this folder"), index)
+        link = self._link(self._("All runs in this folder"), index)
         self._index.value = f"<p>{link}</p>{small(_text(told))}"
 
     def close(self) -> None:
