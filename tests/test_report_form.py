@@ -25,7 +25,8 @@ from pay88kit.errors import WrongUse
 from pay88kit.guide.report_form import ReportForm
 from pay88kit.guide.report_form.controls import control
 from pay88kit.guide.report_form.words import PARAMETERS, REPORTS
-from pay88kit.reports import Parameter, forking, watching
+from pay88kit.reports import Parameter
+from pay88kit.reports.engine import forking, watching
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 OUT = Path("reports-out")

@@ -24,11 +24,13 @@ from test_reports_many import report
 
 from pay88kit.cli import main
 from pay88kit.errors import MissingExtra
-from pay88kit.reports import ReportError, cluster, forking, versions
-from pay88kit.reports.cluster import ClusterLost
+from pay88kit.reports import ReportError
+from pay88kit.reports.cluster import ClusterLost, versions
+from pay88kit.reports.cluster import caller as cluster
+from pay88kit.reports.cluster.waiting import Report, Waiting
+from pay88kit.reports.engine import forking
 from pay88kit.reports.index import runs
 from pay88kit.reports.many import Summary, run_many
-from pay88kit.reports.waiting import Report, Waiting
 
 pytestmark = pytest.mark.skipif(not forking.available(), reason="workers are killed by signal here")
 
@@ -309,7 +311,7 @@ def test_no_order_of_events_loses_a_report_or_splits_a_merchant(
 
 STRANGER = """
 import pathlib
-from pay88kit.reports import versions
+from pay88kit.reports.cluster import versions
 
 def ours():
     pathlib.Path({asked!r}).touch()
@@ -353,6 +355,13 @@ def test_the_kits_own_sources_are_compared(lab: Lab, tmp_path: Path, monkeypatch
     with pytest.raises(ReportError, match=r"pay88kit \d.* \(sources [0-9a-f]{12}\) \(here 0.1.0"):
         run_many(str(report(tmp_path)), ["M-1"], out=tmp_path / "out", cluster=lab.address)
     assert not (tmp_path / "out").exists()
+
+
+def test_the_digest_is_of_the_whole_kit_and_of_its_reports() -> None:
+    names = {name for name, _ in versions._files()}
+    assert {"money.py", "client/api.py", "language/es.po", "reports/templates/index.html"} <= names
+    assert "notebooks/daily_balance.ipynb" in names
+    assert not [name for name in names if "__pycache__" in name]
 
 
 @pytest.mark.parametrize(

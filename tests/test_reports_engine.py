@@ -20,7 +20,8 @@ import papermill
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from pay88kit.reports import engine, forking
+from pay88kit.reports.engine import fork as engine
+from pay88kit.reports.engine import forking
 from pay88kit.reports.run import carry_out, prepare
 
 pytestmark = pytest.mark.skipif(not forking.available(), reason="processes are not forked here")
@@ -357,7 +358,7 @@ def test_a_lost_server_is_replaced(tmp_path: Path) -> None:
 
 def test_the_processes_end_with_their_owner() -> None:
     code = (
-        "import os\nfrom pay88kit.reports import forking\n"
+        "import os\nfrom pay88kit.reports.engine import forking\n"
         "print(forking.Server()._process.pid, flush=True)\nos._exit(0)"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.PIPE)

@@ -20,7 +20,7 @@ from reports_support import notebook_of, text_of
 
 from pay88kit import Books, Config, Pay88, Pay88Error, Sandbox, reports
 from pay88kit.cli import main
-from pay88kit.reports import forking, watching
+from pay88kit.reports.engine import forking, watching
 
 A_KEY = "sk_" + "live_" + "a1b2c3d4e5f6g7h8"
 

@@ -26,7 +26,8 @@ from pay88kit.client import shared_pace
 from pay88kit.client.shared_pace import SharedPace
 from pay88kit.config import Config
 from pay88kit.limits import DOCUMENTED
-from pay88kit.reports import ReportError, forking, retrying
+from pay88kit.reports import ReportError
+from pay88kit.reports.engine import forking, retrying
 from pay88kit.reports.index import runs
 from pay88kit.reports.many import run_many
 from pay88kit.reports.merchants import Merchant, merchants_in_file
@@ -186,7 +187,7 @@ def test_ctrl_c_leaves_nothing_half_made_and_resume_goes_on(tmp_path: Path) -> N
 
 OWNER_GONE = """
 import subprocess
-from pay88kit.reports import forking
+from pay88kit.reports.engine import forking
 def interrupted(*_):
     raise KeyboardInterrupt
 for moment in ("send", "receive"):

@@ -19,7 +19,7 @@ from pay88kit.frames.files import private
 from pay88kit.language import LANGUAGES, _, translated_markdown
 from pay88kit.reports import files
 from pay88kit.reports.days import ReportError
-from pay88kit.reports.forking import ChildDied
+from pay88kit.reports.engine.forking import ChildDied
 from pay88kit.reports.index import Run, add_run, check_index
 from pay88kit.reports.page import to_html
 from pay88kit.reports.parameters import Parameter, Plain, checked, parameters_of

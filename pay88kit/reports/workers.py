@@ -13,8 +13,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from pay88kit.reports import files, forking
+from pay88kit.reports import files
 from pay88kit.reports.days import ReportError
+from pay88kit.reports.engine import forking
 from pay88kit.reports.index import runs
 from pay88kit.reports.run import Job, ReportFailed, carry_out, prepare
 
@@ -162,7 +163,7 @@ def _work(connection: Connection, task: Task) -> None:
 
 
 def _engine(task: Task) -> str:
-    from pay88kit.reports import retrying
+    from pay88kit.reports.engine import retrying
 
     return retrying.engine(task.retries, forks=task.forks)
 

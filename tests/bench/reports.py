@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pay88kit.reports import forking
+from pay88kit.reports.engine import forking
 from pay88kit.reports.many import Progress, run_many
 from pay88kit.reports.workers import usable_cores
 from tests.bench.measure import Row, say, side_by_side

@@ -26,7 +26,8 @@ from pay88kit.guide.report_form.controls import (
 from pay88kit.guide.report_form.shelf import Shelf
 from pay88kit.guide.report_form.words import REPORTS
 from pay88kit.language import LANGUAGES, _, speak, translated
-from pay88kit.reports import files, watching
+from pay88kit.reports import files
+from pay88kit.reports.engine import watching
 from pay88kit.reports.index import NAME as INDEX
 
 with needs("guide"):

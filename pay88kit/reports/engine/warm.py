@@ -34,8 +34,8 @@ _MODULES = (
     "pay88kit.doctor",
     "pay88kit.endpoint_check",
     "pay88kit.frames",
-    "pay88kit.reports.cells",
-    "pay88kit.reports.engine",
+    "pay88kit.reports.engine.cells",
+    "pay88kit.reports.engine.fork",
     "pay88kit.reports.run",
 )
 

@@ -30,7 +30,7 @@ from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 from papermill.log import logger
 
-from pay88kit.reports import forking
+from pay88kit.reports.engine import forking
 
 NAME = "pay88-fork"
 
@@ -167,7 +167,7 @@ class _Requests:
 
 
 def _cells(connection: Connection, key: bytes) -> None:
-    from pay88kit.reports import cells
+    from pay88kit.reports.engine import cells
 
     # Cells may run reports of their own; a fork of this process has a shell already, its cells'.
     forking.keep_whole()

@@ -8,7 +8,7 @@ from typing import Any
 from papermill.engines import Engine, NBClientEngine, papermill_engines
 
 from pay88kit.errors import STATUS_ERRORS, ConnectionFailed, ServerError
-from pay88kit.reports.engine import ForkEngine
+from pay88kit.reports.engine.fork import ForkEngine
 
 # By name: the error was raised in another process, and its notebook is all that is left of it.
 PASSING = {

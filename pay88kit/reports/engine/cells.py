@@ -36,7 +36,7 @@ from traitlets import Type  # noqa: E402
 from traitlets.config import Config  # noqa: E402
 from traitlets.log import get_logger  # noqa: E402
 
-from pay88kit.reports.warm import INLINE  # noqa: E402
+from pay88kit.reports.engine.warm import INLINE  # noqa: E402
 
 # A stream is sent when a cell displays something or ends; sooner if it has waited for so long.
 _INTERVAL = 0.2

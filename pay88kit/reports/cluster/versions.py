@@ -55,7 +55,7 @@ def _digest() -> str:
 
 def _files() -> Iterator[tuple[str, Path]]:
     """The kit's code, what stands beside it to make reports, and the reports themselves."""
-    package = Path(__file__).parents[1]
+    package = Path(__file__).parents[2]
     folders = [package / "reports", package / "language"]
     paths = {*package.rglob("*.py"), *(path for each in folders for path in each.rglob("*"))}
     # In an installed package the guide's notebooks are within it.

@@ -6,7 +6,7 @@ from typing import Any
 
 
 class ForkEngine:
-    """The engine ``pay88-fork`` for papermill; see :mod:`pay88kit.reports.engine`."""
+    """The engine ``pay88-fork`` for papermill; see :mod:`pay88kit.reports.engine.fork`."""
 
     @classmethod
     def execute_notebook(cls, nb: Any, kernel_name: str, **options: Any) -> Any:
@@ -26,6 +26,6 @@ class ForkEngine:
 
 def _engine() -> Any:
     # Only now: the engine needs papermill whole.
-    from pay88kit.reports.engine import ForkEngine as Engine
+    from pay88kit.reports.engine.fork import ForkEngine as Engine
 
     return Engine

@@ -158,7 +158,9 @@ class Server:
         ours, its = socket.socketpair()
         self._control = ours
         self._lock = threading.Lock()
-        code = "import sys; from pay88kit.reports.forking import serve; serve(int(sys.argv[1]))"
+        code = (
+            "import sys; from pay88kit.reports.engine.forking import serve; serve(int(sys.argv[1]))"
+        )
         with its:
             self._process = subprocess.Popen(  # noqa: S603
                 [sys.executable, "-c", code, str(its.fileno())],
@@ -293,7 +295,7 @@ def _fork_here(work: Work, arguments: tuple[Any, ...], cwd: str | None) -> Child
 
 def serve(control: int) -> None:
     """Warm up, then fork for each request, and tell how each child ended."""
-    from pay88kit.reports import warm
+    from pay88kit.reports.engine import warm
 
     warm.up()
     wake, woken = socket.socketpair()
@@ -361,7 +363,7 @@ def _work(
     code = 1
     terminal = os.dup(2)
     try:
-        from pay88kit.reports import warm
+        from pay88kit.reports.engine import warm
 
         if cwd is not None:
             os.chdir(cwd)

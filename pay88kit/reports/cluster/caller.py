@@ -21,11 +21,13 @@ from uuid import uuid4
 from pay88kit.errors import Pay88Error, needs
 from pay88kit.frames.files import private
 from pay88kit.limits import MINUTE
-from pay88kit.reports import cluster_worker, files, versions
-from pay88kit.reports.cluster_worker import Answer, Order
+from pay88kit.reports import files
+from pay88kit.reports.cluster import versions
+from pay88kit.reports.cluster import worker as cluster_worker
+from pay88kit.reports.cluster.waiting import Report, Waiting
+from pay88kit.reports.cluster.worker import Answer, Order
 from pay88kit.reports.days import ReportError
 from pay88kit.reports.index import add_run, runs
-from pay88kit.reports.waiting import Report, Waiting
 from pay88kit.reports.workers import Outcome, Task
 
 if TYPE_CHECKING:

@@ -18,7 +18,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from pay88kit.reports import files, forking
+from pay88kit.reports import files
+from pay88kit.reports.engine import forking
 from pay88kit.reports.index import Run, runs
 from pay88kit.reports.run import Job, prepare
 from pay88kit.reports.workers import Outcome, made
@@ -68,7 +69,7 @@ class Answer:
 
 def versions() -> dict[str, str]:
     """This worker's versions."""
-    from pay88kit.reports.versions import ours
+    from pay88kit.reports.cluster.versions import ours
 
     return ours()
 
@@ -177,7 +178,7 @@ def _make_in(folder: Path, order: Order) -> Answer:
 
 @cache
 def _engine(retries: int) -> str:
-    from pay88kit.reports import retrying
+    from pay88kit.reports.engine import retrying
 
     return retrying.engine(retries, forks=forking.available())
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from papermill.engines import papermill_engines
 
-from pay88kit.reports.engine import ForkEngine
+from pay88kit.reports.engine.fork import ForkEngine
 
 _numbers = itertools.count(1)
 
