@@ -82,8 +82,9 @@ def test_it_answers_lifespan_events_and_closes_websockets(inbox: Inbox) -> None:
 
 
 @posix
-@pytest.mark.parametrize("framework", ["starlette.applications", "fastapi"])
-def test_two_workers_share_one_record(database_url: str, tmp_path: Path, framework: str) -> None:
+def test_two_workers_share_one_record(database_url: str, tmp_path: Path) -> None:
+    # Each framework with one of the databases: neither knows of the other.
+    framework = "fastapi" if database_url.startswith("sqlite") else "starlette.applications"
     if framework == "fastapi":
         pytest.importorskip("fastapi")
     numbers = range(60)
