@@ -82,9 +82,8 @@ def test_it_answers_lifespan_events_and_closes_websockets(inbox: Inbox) -> None:
 
 
 @posix
-def test_two_workers_share_one_record(database_url: str, tmp_path: Path) -> None:
-    # Each framework with one of the databases: neither knows of the other.
-    framework = "fastapi" if database_url.startswith("sqlite") else "starlette.applications"
+@pytest.mark.parametrize("framework", ["starlette.applications", "fastapi"])
+def test_two_workers_share_one_record(database_url: str, tmp_path: Path, framework: str) -> None:
     if framework == "fastapi":
         pytest.importorskip("fastapi")
     numbers = range(60)

@@ -289,7 +289,6 @@ raise ValueError(config.webhook_secret)
 
 @pytest.mark.parametrize("command", ["run", "many"])
 def test_a_report_that_tells_all_it_knows(command: str, shop: Shop, tmp_path: Path) -> None:
-    # `many` makes it in a fork, where there are forks.
     cell = 'merchant_id: str = ""\nprofile: "Profile" = ""'
     source = notebook_of(tmp_path / "mine.ipynb", SHOWS, parameters=cell)
     file = tmp_path / "merchants.csv"

@@ -87,5 +87,9 @@ def test_the_workflow_of_github(folder: Path) -> None:
     assert LINE.fullmatch((folder / "summary.md").read_text().strip())
     (kept,) = [step for step in steps if step.get("uses", "").startswith("actions/upload")]
     assert (folder / kept["with"]["path"] / "index.html").is_file()
+    # A report that stops with an error fails the step, whatever stands behind the bar.
+    failing = step["run"].replace("day=yesterday", "day=2026-01-14")
+    ran = executed(failing, folder, GITHUB_STEP_SUMMARY="summary.md")
+    assert ran.returncode == 1
     wrong = step["run"].replace("day=yesterday", "dya=yesterday")
     assert executed(wrong, folder, GITHUB_STEP_SUMMARY="summary.md").returncode == 2

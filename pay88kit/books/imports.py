@@ -523,9 +523,3 @@ def _key_taken(key: str, reference: str | None) -> Problem:
         cure = f"First record it: books.resolve({key!r}, created=…)."
         return Problem("key", f"{key!r} has no known outcome in the books.", cure)
     return Problem("key", f"{key!r} belongs to {reference} already.", "Correct it.")
-
-
-def fields_of(kind: str) -> Iterator[str]:
-    """The fields of a kind, the required ones marked with a star."""
-    for name in KINDS[kind].fields:
-        yield f"{name}*" if name in KINDS[kind].required else name

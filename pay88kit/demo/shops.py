@@ -57,7 +57,7 @@ class Shop:
 class Sale:
     """One order: when (minutes after midnight), how, for how much, and what becomes of it.
 
-    ``fate`` is ``paid``, ``refused``, ``abandoned``, ``mistaken`` (88Pay refuses it at once) or
+    ``fate`` is ``paid``, ``refused``, ``abandoned``, ``mistaken`` (it is refused at once) or
     ``lost`` (the answer does not arrive). ``notified`` is ``once``, ``late``, ``twice`` or
     ``never``; it is decided ``wait`` minutes after the order and told, if late, ``delay`` seconds
     after that.

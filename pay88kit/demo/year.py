@@ -282,7 +282,7 @@ class _Merchant:
     def _pay_out(self, week: date, supplier: int, percent: int, chance: int, minutes: int) -> None:
         available = self._client.balance().total_available or Decimal(0)
         unit = self._shop.unit
-        # Now and then somebody asks for more than there is, and 88Pay refuses.
+        # Now and then somebody asks for more than there is, and is refused.
         amount = available * (120 if chance < 4 else percent) // 100 // unit * unit
         if amount <= 0:
             return
@@ -314,7 +314,7 @@ class _Merchant:
     def _settle(self) -> None:
         available = self._client.balance().total_available or Decimal(0)
         unit, merchant_id = self._shop.unit, self._shop.merchant_id
-        # What open payouts hold cannot be settled.
+        # The sandbox settles nothing that open payouts hold.
         held = sum(
             Decimal(each["amount"])
             for each in self._sandbox.transactions(merchant_id)

@@ -101,9 +101,9 @@ def _for_readers(output: Any) -> bool:
 
 
 def _with_files(text: str, folder: Path, files: list[Path], language: str) -> str:
-    """The HTML with a link under each of its tables that has rows."""
+    """The HTML with a link under each of its tables."""
     parts, at = [], 0
-    for table in filter(lambda table: table.rows, tables.found_in(text)):
+    for table in tables.found_in(text):
         try:
             file = tables.save(table, folder, len(files) + 1, language)
         except FrameError:

@@ -41,8 +41,8 @@ _TIMEOUT = 10.0
 _FIRST = 10.0
 _PATIENCE = 120.0
 _LOOK = 1.0
-# A host without a worker gives its merchants to others after so long: by then 88Pay has stopped
-# counting its requests in the limit for a minute, which another host knows nothing of.
+# A host without a worker gives its merchants to others after so long: what it sent until then no
+# longer counts in the limit for a minute, of which another host knows nothing.
 _MOVE = float(MINUTE)
 # How many reports a thread of a worker has at once: the one that it makes, and the next.
 _AHEAD = 2
