@@ -158,7 +158,7 @@ _NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 def plain_http(base_url: str = "") -> httpx.Client:
     """A client for servers on this machine."""
-    return httpx.Client(base_url=base_url, trust_env=False, verify=_NO_CERTIFICATES, timeout=30)
+    return httpx.Client(base_url=base_url, trust_env=False, verify=_NO_CERTIFICATES, timeout=120)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from books_support import NOW, begin, create
+from sqlalchemy import event
 
 from pay88kit import Books
 from pay88kit.books import Arrival
@@ -24,6 +25,9 @@ SEEN = {
     ],
     "handlings": ["handler", "state", "outcome", "status", "reference"],
 }  # fmt: skip
+
+
+SEEDS = range(12)
 
 
 def operations(books: Books, environment: str) -> None:
@@ -68,15 +72,17 @@ def arrivals(environment: str, seed: int, count: int) -> list[Arrival]:
     return [one(number) for number in range(count)]
 
 
-def kept(books: Books, environment: str) -> dict[str, list[Any]]:
+def kept(books: Books) -> dict[str, dict[str, list[str]]]:
+    """What the books hold, by table and environment."""
     frames = {
         "operations": books.operations(), "notifications": books.notifications(),
         "handlings": books.handlings.frame(),
     }  # fmt: skip
     return {
-        name: sorted(
-            map(str, frame[frame["environment"] == environment][SEEN[name]].to_dict("records"))
-        )
+        name: {
+            environment: sorted(map(str, rows[SEEN[name]].to_dict("records")))
+            for environment, rows in frame.groupby("environment")
+        }
         for name, frame in frames.items()
     }
 
@@ -84,7 +90,7 @@ def kept(books: Books, environment: str) -> dict[str, list[Any]]:
 def test_a_group_becomes_what_each_would_become_alone(database_url: str) -> None:
     seen = set()
     with closing(Books(database_url)) as books:
-        for seed in range(12):
+        for seed in SEEDS:
             together, alone = f"together {seed}", f"alone {seed}"
             for environment in (together, alone):
                 operations(books, environment)
@@ -98,8 +104,11 @@ def test_a_group_becomes_what_each_would_become_alone(database_url: str) -> None
                 return event.outcome, event.reference, event.times, event.key
 
             assert [told(event) for event in events] == [told(event) for event in one_by_one]
-            assert kept(books, together) == kept(books, alone)
             seen |= {told(event)[0] for event in events}
+        for rows in kept(books).values():
+            assert len(rows) == 2 * len(SEEDS)
+            for seed in SEEDS:
+                assert rows[f"together {seed}"] == rows[f"alone {seed}"]
     assert seen == {
         "applied", "repeated", "unmatched", "several match", "late", "conflict", "amount differs",
         "unverified",
@@ -113,6 +122,36 @@ def test_a_group_has_any_size(database_url: str, count: int) -> None:
         events = books.receive_all(arrivals("local", 1, count))
         assert len(events) == count
         assert sum(books.notifications()["times"]) == count
+
+
+@pytest.mark.parametrize("bad", [0, 37, 63])
+def test_one_that_cannot_be_kept_costs_the_others_few_transactions(bad: int) -> None:
+    """Each is a wait for the disk, and all of the group are answered after the last of them."""
+    with closing(Books("sqlite://")) as books:
+        with books._database.writing() as db:
+            db.exec_driver_sql(
+                f"CREATE TRIGGER no BEFORE INSERT ON notifications WHEN NEW.reference = 'REF-{bad}'"
+                " BEGIN SELECT RAISE(ABORT, 'not this one'); END"
+            )
+        commits: list[Any] = []
+        event.listen(books._database._engine, "commit", commits.append)
+        found = books.receive_all([arrival(number) for number in range(64)])
+        assert len(commits) <= 7
+        assert [isinstance(each, Exception) for each in found] == [n == bad for n in range(64)]
+        assert sorted(books.notifications()["reference"]) == sorted(
+            f"REF-{number}" for number in range(64) if number != bad
+        )
+
+
+def arrival(number: int) -> Arrival:
+    fields = {
+        "id": f"s-{number}",
+        "status": "COMPLETED",
+        "amount": "1",
+        "reference": f"REF-{number}",
+    }
+    body = json.dumps({f"transaction_{name}": value for name, value in fields.items()}).encode()
+    return Arrival(body, parse(body), True, None, "local", NOW)
 
 
 def test_groups_of_two_environments_do_not_meet(database_url: str) -> None:

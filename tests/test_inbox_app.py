@@ -6,6 +6,8 @@ import asyncio
 import json
 import os
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -15,7 +17,7 @@ from typing import Any
 
 import httpx
 import pytest
-from inbox_support import SECRET, accepted, body_of, headers_of, post_all, shop
+from inbox_support import SECRET, accepted, body_of, headers_of, post_all, shop, until
 from starlette.applications import Starlette
 
 from pay88kit import Books, Inbox
@@ -54,6 +56,68 @@ def test_mounted_it_opens_no_port() -> None:
         assert {thread.name for thread in set(threading.enumerate()) - before} == {"pay88-writer"}
 
 
+# A service without any other part of the kit, and what its first notification loads.
+FIRST = """
+import asyncio, json, sys
+from pay88kit import Inbox
+from pay88kit.inbox import app as answering
+
+answering.WITHIN = 60
+secret, books, body, headers = json.loads(sys.argv[1])
+inbox = Inbox(secret=secret, books=books)
+app = inbox.app
+before = set(sys.modules)
+scope = {
+    "type": "http", "method": "POST", "query_string": b"",
+    "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+}
+said = []
+
+async def receive():
+    return {"type": "http.request", "body": body.encode()}
+
+async def send(message):
+    said.append(message)
+
+asyncio.run(app(scope, receive, send))
+loaded = {name for name in set(sys.modules) - before if not name.startswith("encodings.")}
+print(json.dumps([said[0]["status"], sorted(loaded)]))
+"""
+
+
+def test_the_first_notification_waits_for_no_import(database_url: str) -> None:
+    """On a busy machine they take longer than 88Pay waits."""
+    body = body_of()
+    given = json.dumps([SECRET, database_url, json.dumps(body), headers_of(body)])
+    done = subprocess.run(
+        [sys.executable, "-c", FIRST, given], stdout=subprocess.PIPE, text=True, check=True
+    )
+    assert json.loads(done.stdout) == [200, []]
+
+
+def test_mounting_opens_the_books_and_leaves_no_connection(database_url: str) -> None:
+    """A server that loads the service first and forks its workers then must not share one."""
+    before = set(threading.enumerate())
+    with Inbox(secret=SECRET, books=database_url) as inbox:
+        inbox.app  # noqa: B018
+        assert inbox._books is not None
+        assert set(threading.enumerate()) == before
+        assert inbox.books._database._engine.pool.checkedin() == 0
+        assert ask(inbox, **headers_of(body_of())).status_code == 200
+
+
+def test_a_service_may_start_before_its_database(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "later"
+    with Inbox(secret=SECRET, books=f"sqlite:///{folder / 'books.db'}") as inbox:
+        inbox.app  # noqa: B018
+        assert "No notification can be kept yet: books: sqlite:///" in caplog.text
+        assert ask(inbox, **headers_of(body_of())).status_code == 503
+        folder.mkdir()
+        assert ask(inbox, **headers_of(body_of())).status_code == 200
+
+
 def test_it_listens_when_its_address_is_asked_for() -> None:
     with Inbox(secret=SECRET, books="sqlite://") as inbox:
         names = {thread.name for thread in threading.enumerate()}
@@ -90,6 +154,7 @@ def test_two_workers_share_one_record(database_url: str, tmp_path: Path, framewo
     with closing(Books(database_url)) as books, shop(tmp_path, database_url, 2, framework) as made:
         accepted(books, *numbers)
         made.start()
+        made.hold.touch()
         # Each twice, so that the two workers get the same one.
         answers = post_all(made.url, [body_of(number) for number in numbers for _ in range(2)])
         assert Counter(answer.status_code for answer in answers) == {200: 120}
@@ -99,12 +164,14 @@ def test_two_workers_share_one_record(database_url: str, tmp_path: Path, framewo
         assert set(frame["outcome"]) == {"applied"}
         with Inbox(secret=SECRET, books=books) as looking:
             looking.on("COMPLETED")(named_as_in_the_shop())
-            looking.wait_for_handlers(30)
+            # Neither of them can do it alone, as long as none ends.
+            until(lambda: len({process for process, _, _ in made.shipped()}) == 2)
+            made.hold.unlink()
+            looking.wait_for_handlers(60)
         shipped = made.shipped()
         assert Counter(reference for _, reference, _ in shipped) == {
             f"REF-{number}": 1 for number in numbers
         }
-        assert len({process for process, _, _ in shipped}) == 2
 
 
 def named_as_in_the_shop() -> Any:
@@ -186,8 +253,13 @@ def another_program(folder: Path) -> Iterator[sqlite3.Connection]:
 # ---------------------------------------------------------------- many at once
 
 
-def test_one_that_cannot_be_kept_takes_no_other_with_it(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'books.db'}"
+def test_one_that_cannot_be_kept_takes_no_other_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # How many transactions it takes is what test_books_groups.py looks at.
+    monkeypatch.setattr("pay88kit.inbox.app.WITHIN", 120)
+    monkeypatch.setattr("pay88kit.books.record._WORTH_TRYING", 120)
+    url = f"sqlite:///{tmp_path / 'books.db'}?timeout=120"
     numbers = range(40)
     with Inbox(secret=SECRET, books=url) as inbox, closing(Books(url)) as books:
         accepted(books, *numbers)
@@ -205,7 +277,8 @@ def test_one_that_cannot_be_kept_takes_no_other_with_it(tmp_path: Path) -> None:
             )
             answers: list[httpx.Response] = []
             sending.start()
-            sending.join(1.5)
+            # The writer has taken the first of them, and waits for the other program.
+            until(lambda: inbox._writer._waiting.qsize() >= 39)
             assert answers == []
         sending.join()
         assert Counter(answer.status_code for answer in answers) == {200: 39, 503: 1}

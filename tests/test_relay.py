@@ -389,7 +389,7 @@ class Passing:
                     self.slept.append(wait)
                     self.time += wait
                     continue
-                found.append(self.reports.get(timeout=20))
+                found.append(self.reports.get(timeout=60))
                 self.forwarder.ended(found[-1])
         finally:
             self.courier.close()
@@ -443,7 +443,7 @@ def test_one_that_fails_does_not_hold_up_another() -> None:
         passing.forwarder.take(heard(2, "good"))
         assert passing.forwarder.step() is None
         for _ in range(2):
-            passing.forwarder.ended(passing.reports.get(timeout=20))
+            passing.forwarder.ended(passing.reports.get(timeout=60))
         assert passing.forwarder.step() == 60
         passing.courier.close()
     assert sorted(passing.forwarder.open) == [1]
@@ -463,7 +463,7 @@ class Listening:
             encoding="utf-8", env={**os.environ, "PYTHONUTF8": "1", **environment},
         )  # fmt: skip
         # What it never says must not be waited for without end.
-        self.patience = threading.Timer(60, self.process.kill)
+        self.patience = threading.Timer(180, self.process.kill)
         self.patience.start()
         self.said: list[str] = []
         self.url = self.until("Listening on ").rsplit(" ", 1)[1]
@@ -482,7 +482,7 @@ class Listening:
     def stop(self) -> tuple[int, str, str]:
         """Ctrl-C; the exit code, the rest of what it says, and its errors."""
         self.process.send_signal(signal.SIGINT)
-        out, error = self.process.communicate(timeout=30)
+        out, error = self.process.communicate(timeout=120)
         self.said += out.splitlines()
         return self.process.returncode, out, error
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import re
 import stat
@@ -18,7 +17,8 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from reports_support import notebook_of
+from processes import Ended, at_once
+from reports_support import a_run, notebook_of
 
 from pay88kit import money, reports
 from pay88kit.language import translated
@@ -343,15 +343,6 @@ def test_no_html_breaks_the_search_for_tables(text: str) -> None:
 # ---------------------------------------------------------------- the index
 
 
-def a_run(number: int = 1, **changes: object) -> index.Run:
-    values = {
-        "at": f"2026-01-15T12:00:{number % 60:02}.000+00:00", "seconds": 1.5, "report": "daily",
-        "values": {"merchant_id": f"MCH-{number}"}, "state": "done", "words": "fine",
-        "notebook": f"daily-{number}.ipynb", "html": f"daily-{number}.html",
-    }  # fmt: skip
-    return index.Run(**values | changes)  # type: ignore[arg-type]
-
-
 def test_the_index_gives_back_what_was_added(tmp_path: Path) -> None:
     rows = [a_run(1), a_run(2, words=f'{SCRIPT} "é😀"\n', values={"x": 1, "y": None, "z": True})]
     for row in rows:
@@ -388,18 +379,26 @@ def test_a_row_that_was_broken_off_takes_no_other_with_it(tmp_path: Path) -> Non
     assert reports.runs(tmp_path) == [a_run(1), a_run(3)]
 
 
-def _add(folder: Path, worker: int) -> None:
-    for number in range(25):
-        index.add_run(folder, a_run(worker * 100 + number))
+def test_an_index_that_is_not_filled_yet_is_nobody_elses(tmp_path: Path) -> None:
+    """Another run has made it at this moment, or its program was killed there."""
+    (tmp_path / "index.html").touch()
+    reports.prepare(str(notebook_of(tmp_path / "report.ipynb")), {}, tmp_path)
+    assert reports.runs(tmp_path) == []
+    index.add_run(tmp_path, a_run())
+    assert reports.runs(tmp_path) == [a_run()]
+    assert (tmp_path / "index.html").read_bytes().startswith(b"<!DOCTYPE html>")
 
 
 def test_many_runs_add_their_rows_at_once(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    workers = [context.Process(target=_add, args=(tmp_path, number)) for number in range(4)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
+    workers = at_once(
+        4,
+        "import sys\nfrom pathlib import Path\nfrom reports_support import a_run\n"
+        "from pay88kit.reports.index import add_run",
+        "folder = Path(sys.argv[1])",
+        "for n in range(25): add_run(folder, a_run(number * 100 + n))",
+        str(tmp_path),
+    )
+    assert workers == [Ended(0, "", "")] * 4
     expected = {f"daily-{w * 100 + n}.html" for w in range(4) for n in range(25)}
     found = [row.html for row in reports.runs(tmp_path)]
     assert len(found) == 100

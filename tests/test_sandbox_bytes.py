@@ -24,7 +24,7 @@ def exchange(port: int, sent: bytes, *, whole: bool = False) -> bytes:
 
     A ``whole`` request asks for that itself; of anything else, nothing more comes.
     """
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
         connection.sendall(sent)
         if not whole:
             connection.shutdown(socket.SHUT_WR)

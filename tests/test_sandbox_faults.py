@@ -126,9 +126,9 @@ def test_latency_takes_real_time(world: Any) -> None:
 
 def test_latency_beyond_the_clients_patience_is_a_lost_answer(world: Any) -> None:
     sandbox, client = world
-    payer = client(timeout=0.5)
+    payer = client(timeout=1.5)
     payer.token()
-    sandbox.fault("charges", "latency", seconds=2)
+    sandbox.fault("charges", "latency", seconds=3)
     with pytest.raises(OutcomeUnknown, match="ReadTimeout"):
         payer.charge(**ORDER)
     assert len(sandbox.transactions()) == 1

@@ -216,22 +216,30 @@ class Books:
         Returns what became of each, in their order. One that cannot be recorded is an exception
         there and takes no other with it; it must not be acknowledged.
         """
-        began = time.monotonic()
+        return self._receive_all(arrivals, time.monotonic() + _WORTH_TRYING)
+
+    def _receive_all(self, arrivals: Sequence[Arrival], until: float) -> list[Event | Exception]:
+        """In halves when it does not go together: the others must not wait for a commit of each."""
+        try:
+            return self._receive_together(arrivals)
+        except Exception as error:
+            if time.monotonic() > until:
+                return [error] * len(arrivals)
+        if len(arrivals) <= 1:
+            return [self._receive_alone(arrival) for arrival in arrivals]
+        half = len(arrivals) // 2
+        return [
+            *self._receive_all(arrivals[:half], until),
+            *self._receive_all(arrivals[half:], until),
+        ]
+
+    def _receive_together(self, arrivals: Sequence[Arrival]) -> list[Event | Exception]:
         # In one order everywhere, so that two transactions do not wait for each other.
         order = sorted(range(len(arrivals)), key=lambda number: arrivals[number].whose)
-        try:
-            with self._database.writing() as db:
-                events = dict(
-                    zip(order, notifications.receive(db, [arrivals[n] for n in order]), strict=True)
-                )
-            return [events[n] for n in range(len(arrivals))]
-        except Exception as error:
-            together = error
-        found: list[Event | Exception] = []
-        for arrival in arrivals:
-            late = time.monotonic() - began > _WORTH_TRYING
-            found.append(together if late else self._receive_alone(arrival))
-        return found
+        with self._database.writing() as db:
+            found = notifications.receive(db, [arrivals[n] for n in order])
+        events = dict(zip(order, found, strict=True))
+        return [events[n] for n in range(len(arrivals))]
 
     def _receive_alone(self, arrival: Arrival) -> Event | Exception:
         try:

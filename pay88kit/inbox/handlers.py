@@ -170,16 +170,18 @@ class Handlers:
                 self._changed.wait(min(rest, LOOK_AGAIN / 10))
 
     def _dispatch(self) -> None:
-        """Claim what is due while there is a free worker, and renew what runs."""
-        renewed = time.monotonic()
+        """Renew what runs, and claim what is due while there is a free worker."""
+        renew_at = datetime.now(UTC)
         while not self._closed:
             handling = None
             try:
+                # First, and by the clock of the leases: a process that was stopped for longer than
+                # its lease, as when a laptop sleeps, would else take what it runs a second time.
+                if (now := datetime.now(UTC)) >= renew_at:
+                    self._renew()
+                    renew_at = now + timedelta(seconds=self._retries.lease / 4)
                 if len(self._running) < WORKERS:
                     handling = self._claim()
-                if time.monotonic() - renewed > self._retries.lease / 4:
-                    renewed = time.monotonic()
-                    self._renew()
             except Exception as error:
                 # Books that cannot be reached now may be there again in a second.
                 _log.warning("Handlers wait for the books: %s", error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
     from pay88kit.books import Arrival, Books
     from pay88kit.inbox.widget import LiveTable
+
+_logger = logging.getLogger("pay88kit.inbox")
 
 
 class Inbox:
@@ -105,9 +108,32 @@ class Inbox:
 
     @property
     def app(self) -> Any:
-        """The ASGI application, to be mounted. It takes a notification under any path."""
+        """The ASGI application, to be mounted. It takes a notification under any path.
+
+        To ask for it loads what the first notification needs, and opens the books.
+        """
+        self._prepare()
         self._handlers.serve()
         return self._app
+
+    def _prepare(self) -> None:
+        """Do now what the first notification would wait for: 88Pay gives its answer five seconds.
+
+        Raises nothing: a service may start before its database does.
+        """
+        if self._books is not None:
+            return
+        try:
+            if self._decrypt is None:
+                with suppress(ValueError):  # no token; its packages are there now
+                    webhooks.decrypt_jwe("", self._secret)
+            books = self.books
+        except Pay88Error as error:
+            _logger.warning("No notification can be kept yet: %s", error)
+            return
+        if books.lasting:
+            # A server that forks its workers after this would leave one connection to all of them.
+            books.close()
 
     @property
     def url(self) -> str:
@@ -118,6 +144,7 @@ class Inbox:
         return base.rstrip("/") + PATH
 
     def _listen(self, port: int) -> None:
+        self._prepare()
         with self._opening:
             if self._server is None:
                 self._server = Server(self._app, port)

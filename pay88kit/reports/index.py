@@ -68,11 +68,13 @@ def check_index(folder: Path) -> None:
     if not path.exists():
         return
     with path.open("rb") as file:
-        if _MARK.encode() not in file.read(200):
-            raise ReportError(
-                f"out: {path} is not an index of reports, and is not overwritten. "
-                f"Choose another folder."
-            )
+        head = file.read(200)
+    # An empty one is an index that another run is about to fill, or did not live to fill.
+    if head and _MARK.encode() not in head:
+        raise ReportError(
+            f"out: {path} is not an index of reports, and is not overwritten. "
+            f"Choose another folder."
+        )
 
 
 def add_run(folder: Path, run: Run) -> None:
