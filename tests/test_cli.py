@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -110,6 +111,23 @@ def test_the_sandbox_says_where_to_pay_and_to_script(
         assert re.search(rf"(?m)^To fail on purpose: .* {address}/openapi.json$", said)
     assert main(["sandbox", "--port", "0", "--no-control"]) == 130
     assert "_sandbox/" not in capsys.readouterr().out
+
+
+def test_ctrl_c_is_heard_also_while_an_object_is_removed(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Removed:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGINT)
+
+    pause, times = time.sleep, iter([20])
+
+    def sleep(seconds: float) -> None:
+        Removed()
+        # For a second time nobody should come here.
+        pause(next(times))
+
+    monkeypatch.setattr("pay88kit.cli.local.time.sleep", sleep)
+    assert main(["sandbox", "--port", "0"]) == 130
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_behind_a_proxy_the_control_side_answers_under_its_name() -> None:

@@ -19,9 +19,11 @@ import nbformat
 import papermill
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from papermill.engines import papermill_engines
 
 from pay88kit.reports.engine import fork as engine
 from pay88kit.reports.engine import forking
+from pay88kit.reports.engine.kernel import KernelEngine
 from pay88kit.reports.run import carry_out, prepare
 
 pytestmark = pytest.mark.skipif(not forking.available(), reason="processes are not forked here")
@@ -106,6 +108,11 @@ ERRORS = [
 ]
 
 
+# papermill's own, which hears every reply.
+DEFAULT = "kernel"
+papermill_engines.register(DEFAULT, KernelEngine)
+
+
 def notebook(path: Path, *sources: str, tags: tuple[str, ...] = ()) -> Path:
     cells = [new_code_cell(source) for source in sources]
     cells[0].metadata["tags"] = [*tags]
@@ -165,7 +172,7 @@ def _unnamed(text: str) -> str:
 def differences(source: Path, *, ends: str = "completed", **options: Any) -> list[Any]:
     """The cells, and the rest, in which the two engines differ. ``ends``: how the last one does."""
     forked, default = (
-        comparable(execute(source, name, **options)) for name in (engine.NAME, "nbclient")
+        comparable(execute(source, name, **options)) for name in (engine.NAME, DEFAULT)
     )
     assert default["cells"][-1]["papermill"][0] == ends
     assert len(forked["cells"]) == len(default["cells"])
@@ -197,7 +204,7 @@ def test_cells_are_skipped_and_parameters_set_as_by_the_default_engine(tmp_path:
 @pytest.mark.parametrize("name", ["daily_balance", "onboarding"])
 def test_the_kits_reports_are_the_same(name: str, tmp_path: Path) -> None:
     pages = []
-    for each in (engine.NAME, "nbclient"):
+    for each in (engine.NAME, DEFAULT):
         job = prepare(name, {}, tmp_path / each)
         try:
             carry_out(job, engine=each)
@@ -389,6 +396,16 @@ def test_where_processes_are_not_forked_the_default_engine_serves(
     monkeypatch.setattr(forking, "start", None)
     source = notebook(tmp_path / "one.ipynb", "import sys\nprint('ipykernel' in sys.argv[0])")
     assert text_of(execute(source, engine.NAME)) == "True\n"
+
+
+def test_there_no_reply_is_missed_either(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forking, "available", lambda: False)
+    # Each of these was held up until the limit once in some twenty times.
+    cell = "output = Output()\nwith output:\n    print('inside')\ndisplay(output)"
+    cells = ["from ipywidgets import Output", *[cell] * 60]
+    executed = execute(notebook(tmp_path / "w.ipynb", *cells), engine.NAME, execution_timeout=20)
+    took = [cell.metadata.papermill.duration for cell in executed.cells]
+    assert [seconds for seconds in took if seconds >= 20] == []
 
 
 def is_gone(pid: int) -> bool:

@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from pay88kit.cli import books, demo, doctor, figures, local, reports, scan, webhook
+from pay88kit.cli import books, demo, doctor, figures, interrupt, local, reports, scan, webhook
 from pay88kit.errors import Pay88Error, WrongUse
 from pay88kit.version import __version__
 
@@ -22,7 +22,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if passed_on and args.run is not local.lab:
         parser.error(f"unexpected: {' '.join(passed_on)}")
     try:
-        return int(args.run(args))
+        with interrupt.heard():
+            return int(args.run(args))
     except KeyboardInterrupt:
         return 130
     except (Pay88Error, OSError) as error:

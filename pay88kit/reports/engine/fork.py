@@ -13,6 +13,7 @@ the default engine does the work.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from contextlib import closing
 from multiprocessing.connection import Connection
 from typing import Any
@@ -27,15 +28,16 @@ from nbclient.exceptions import (
 )
 from nbclient.util import run_sync
 from papermill.clientwrap import PapermillNotebookClient
-from papermill.engines import NBClientEngine, papermill_engines
+from papermill.engines import papermill_engines
 from papermill.log import logger
 
 from pay88kit.reports.engine import forking
+from pay88kit.reports.engine.kernel import KernelEngine
 
 NAME = "pay88-fork"
 
 
-class ForkEngine(NBClientEngine):  # type: ignore[misc]
+class ForkEngine(KernelEngine):
     """Runs the cells in a forked process."""
 
     @classmethod
@@ -53,7 +55,7 @@ class ForkEngine(NBClientEngine):  # type: ignore[misc]
             return super().execute_managed_notebook(nb_man, kernel_name, **kwargs)
         options = {name: kwargs[name] for name in _OPTIONS if name in kwargs}
         timeout = kwargs.get("execution_timeout") or kwargs.get("timeout")
-        return _Client(nb_man, timeout=timeout, log=logger, **options).execute()
+        return Client(nb_man, timeout=timeout, log=logger, **options).execute()
 
 
 def _is_python(notebook: Any, kernel_name: str) -> bool:
@@ -81,16 +83,16 @@ _OPTIONS = (
 )
 
 
-class _Client(PapermillNotebookClient):  # type: ignore[misc]
+class Client(PapermillNotebookClient):  # type: ignore[misc]
     """papermill's client, but for how a request reaches the kernel and its messages come back."""
 
-    def execute(self, **_: Any) -> Any:
-        """Run all cells."""
+    def execute(self, env: Mapping[str, str] | None = None, **_: Any) -> Any:
+        """Run all cells, with the environment variables ``env`` or else this process's."""
         self.reset_execution_trackers()
         self._session = Session()
         # Where nbclient lets a kernel run, if that is said.
         cwd = self.resources.get("metadata", {}).get("path")
-        self._child = forking.start(_cells, self._session.key, cwd=cwd or None)
+        self._child = forking.start(_cells, self._session.key, cwd=cwd or None, env=env)
         # Of a kernel's client, widgets in a report use these two.
         self.kc = _Requests(self._session, self._child)
         with closing(self._child):

@@ -171,11 +171,17 @@ class Server:
                 start_new_session=True,
             )
 
-    def start(self, work: Work, *arguments: Any, cwd: str | None = None) -> Child:
+    def start(
+        self,
+        work: Work,
+        *arguments: Any,
+        cwd: str | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> Child:
         """Fork a process that does ``work(connection, *arguments)`` in the directory ``cwd``.
 
-        It has the caller's environment variables and, without ``cwd``, its working directory. When
-        it is stopped, so is all that it has started.
+        Without ``env`` it has the caller's environment variables, without ``cwd`` its working
+        directory. When it is stopped, so is all that it has started.
 
         Raises:
             ChildDied: the warm process could not be started, or has ended.
@@ -189,7 +195,7 @@ class Server:
                 raise ChildDied("the process that reports are forked from has ended") from None
         connection = Connection(ours.detach())
         child = Child(connection, _Told(ended), os.killpg)
-        child.send((work, arguments, dict(os.environ), cwd or os.getcwd()))
+        child.send((work, arguments, dict(os.environ if env is None else env), cwd or os.getcwd()))
         child.pid = child.receive()
         return child
 
@@ -245,7 +251,9 @@ _servers: dict[int, Server] = {}
 _starting = threading.Lock()
 
 
-def start(work: Work, *arguments: Any, cwd: str | None = None) -> Child:
+def start(
+    work: Work, *arguments: Any, cwd: str | None = None, env: Mapping[str, str] | None = None
+) -> Child:
     """Fork a process for ``work``: from this one if it is warm itself, else from one kept for it.
 
     It is as with :meth:`Server.start`.
@@ -253,7 +261,7 @@ def start(work: Work, *arguments: Any, cwd: str | None = None) -> Child:
     Raises:
         ChildDied: it could not be started.
     """
-    if _warm and threading.active_count() == 1:
+    if _warm and env is None and threading.active_count() == 1:
         return _fork_here(work, arguments, cwd)
     with _starting:
         # A fork of this process has no server of its own yet.
@@ -261,7 +269,7 @@ def start(work: Work, *arguments: Any, cwd: str | None = None) -> Child:
         if server is None or not server.alive:
             server = _servers[os.getpid()] = Server()
             atexit.register(_close_at_exit, server)
-    return server.start(work, *arguments, cwd=cwd)
+    return server.start(work, *arguments, cwd=cwd, env=env)
 
 
 def _close_at_exit(server: Server) -> None:

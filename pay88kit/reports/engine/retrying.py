@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from papermill.engines import Engine, NBClientEngine, papermill_engines
+from papermill.engines import papermill_engines
 
 from pay88kit.errors import STATUS_ERRORS, ConnectionFailed, ServerError
 from pay88kit.reports.engine.fork import ForkEngine
+from pay88kit.reports.engine.kernel import KernelEngine
 
 # By name: the error was raised in another process, and its notebook is all that is left of it.
 PASSING = {
@@ -23,9 +24,9 @@ _LONGEST = 60.0
 
 def engine(times: int, *, forks: bool) -> str:
     """Register an engine that runs a report up to ``times`` times more; returns its name."""
-    base: type[Engine] = ForkEngine if forks else NBClientEngine
+    base: type[KernelEngine] = ForkEngine if forks else KernelEngine
 
-    class Retrying(base):  # type: ignore[misc]
+    class Retrying(base):  # type: ignore[misc,valid-type]
         @classmethod
         def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **kwargs: Any) -> Any:
             pause = PAUSE
