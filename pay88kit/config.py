@@ -14,11 +14,14 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import unquote, urlsplit
 
 from pay88kit.display import Row, Shown
 from pay88kit.errors import ConfigError
+
+if TYPE_CHECKING:
+    import ssl
 
 # 88Pay's documented hosts. `local` is the sandbox inside the kit; its address is only a text.
 BASE_URLS = {
@@ -428,3 +431,13 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def no_certificates() -> ssl.SSLContext:
+    """For HTTP clients of ``http://`` addresses: it trusts no certificate at all.
+
+    Where nothing is encrypted, loading the usual ones takes longer than many a call.
+    """
+    import ssl
+
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

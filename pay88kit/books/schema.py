@@ -60,7 +60,8 @@ def prepare(database: Database) -> None:
         # Another process may have been quicker.
         found = _version(db)
         if found is None:
-            tables.create_all(db)
+            for statement in _statements(db.dialect):
+                db.exec_driver_sql(statement)
             db.execute(meta.insert().values(name="schema_version", value=SCHEMA_VERSION))
             return
         while found in _UPGRADES:
@@ -73,6 +74,20 @@ def prepare(database: Database) -> None:
                 f"books: {database.shown} has schema version {found}, this kit knows "
                 f"{SCHEMA_VERSION}. Use the version of pay88kit that made it, or other books."
             )
+
+
+# By the kind of database. To word them takes longer than to carry them out.
+_worded: dict[str, list[str]] = {}
+
+
+def _statements(dialect: Any) -> list[str]:
+    if dialect.name not in _worded:
+        made: list[Any] = []
+        for table in tables.sorted_tables:
+            made.append(CreateTable(table, if_not_exists=True))
+            made += [CreateIndex(index, if_not_exists=True) for index in table.indexes]
+        _worded[dialect.name] = [str(each.compile(dialect=dialect)) for each in made]
+    return _worded[dialect.name]
 
 
 def _version(db: Any) -> str | None:

@@ -13,7 +13,7 @@ from pay88kit.client.core import Core
 from pay88kit.client.flow import drive, drive_async
 from pay88kit.client.logs import mask_http_logs
 from pay88kit.client.transports import InProcess
-from pay88kit.config import Config, SystemClock, is_loopback
+from pay88kit.config import Config, SystemClock, is_loopback, no_certificates
 from pay88kit.display import Row, Shown
 from pay88kit.errors import ConfigError, InvalidRequest, MissingExtra, Problem
 from pay88kit.models.answers import Answer, Balance, Cashout, Charge, Token
@@ -148,9 +148,13 @@ class _Client(Shown):
                 "verify: 88Pay's certificate is always checked. For an authority of your own give "
                 "ssl.create_default_context(cafile=…)."
             )
-        if verify is True and not self._leaves_machine and self.config.base_url[:5] == "https":
-            # Without trust_env httpx would not look at SSL_CERT_FILE.
-            verify = httpx.create_ssl_context()
+        if verify is True and not self._leaves_machine:
+            if self.config.base_url[:5] == "https":
+                # Without trust_env httpx would not look at SSL_CERT_FILE.
+                verify = httpx.create_ssl_context()
+            elif proxy is None:
+                # Nothing is encrypted, and loading certificates takes longer than the first call.
+                verify = no_certificates()
         return {
             "timeout": timeout,
             "event_hooks": event_hooks,

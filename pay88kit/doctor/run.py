@@ -11,7 +11,7 @@ import httpx
 from pay88kit.client import Pay88
 from pay88kit.client.api import TIMEOUT
 from pay88kit.client.transports import InProcess
-from pay88kit.config import Config, is_loopback
+from pay88kit.config import Config, is_loopback, no_certificates
 from pay88kit.contract import Observe
 from pay88kit.doctor import checks, creates, webhook
 from pay88kit.doctor.checks import Check, Examiner, Notify
@@ -151,7 +151,8 @@ class Doctor:
         transport = self._transport
         if transport is None and self.config.origin is not None:
             transport = InProcess(self.config.origin)
-        with httpx.Client(transport=transport, timeout=TIMEOUT) as http:
+        verify = no_certificates() if self.config.base_url.startswith("http:") else True
+        with httpx.Client(transport=transport, timeout=TIMEOUT, verify=verify) as http:
             wire = Wire(self.config, http, self.plan().tokens, notes, mask, self._say)
             notify = Notify(self._notify, hear, self._timeout) if self._notify else None
             examiner = Examiner(wire, notify)

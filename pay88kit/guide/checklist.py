@@ -40,6 +40,10 @@ class Checklist:
         except (BooksError, MissingExtra) as error:
             self._trouble = _("The evidence cannot be read: {error}", error=error)
             self._evidence = to_frame([], _COLUMNS)
+        # A board asks for each item many times, and to filter a frame each time is slow.
+        self._found: dict[tuple[int, bool], list[dict[Any, Any]]] = {}
+        for each in self._evidence.to_dict("records"):
+            self._found.setdefault((each["item"], each["environment"] == LOCAL), []).append(each)
 
     def tick(self, item: int, note: str) -> Checklist:
         """Tick an item that only a person can know of; returns the board as it is now.
@@ -114,14 +118,10 @@ class Checklist:
         """What shows an item at one kind of place, in a few words; empty when nothing does."""
         if local and not item.local:
             return ""
-        found = self._evidence[
-            (self._evidence["item"] == item.number)
-            & ((self._evidence["environment"] == LOCAL) == local)
-        ]
-        if not len(found):
+        found = self._found.get((item.number, local))
+        if not found:
             return ""
-        strength = [_strength(kind) for kind in found["kind"]]
-        best = found.iloc[strength.index(min(strength))]
+        best = min(found, key=lambda each: _strength(each["kind"]))
         kind, exercise = best["kind"], _exercise(best["kind"])
         what = told(kind, best["what"])
         if _known(best["reference"]):

@@ -15,7 +15,14 @@ import httpx
 
 from pay88kit.client import Pay88
 from pay88kit.client.transports import InProcess
-from pay88kit.config import VARIABLES, Config, environment_is_set, is_loopback, read_dotenv
+from pay88kit.config import (
+    VARIABLES,
+    Config,
+    environment_is_set,
+    is_loopback,
+    no_certificates,
+    read_dotenv,
+)
 from pay88kit.errors import ConfigError, PortInUse, StatusError, needs
 from pay88kit.guide.evidence import Exchanges, witness_of
 from pay88kit.guide.notice import Notice, show
@@ -219,7 +226,11 @@ def by_hand(client: Pay88) -> httpx.Client:
     url = client.config.base_url
     if client.sandbox is not None:
         return httpx.Client(transport=InProcess(client.sandbox), base_url=url)
-    return httpx.Client(base_url=url, trust_env=not is_loopback(urlsplit(url).hostname or ""))
+    return httpx.Client(
+        base_url=url,
+        trust_env=not is_loopback(urlsplit(url).hostname or ""),
+        verify=no_certificates() if url.startswith("http:") else True,
+    )
 
 
 class Expected:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from pay88kit.config import is_loopback
+from pay88kit.config import is_loopback, no_certificates
 
 if TYPE_CHECKING:
     import httpx
@@ -46,7 +46,7 @@ class Courier:
         self._anywhere = anywhere
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._client: httpx.AsyncClient | None = None
+        self._clients: dict[str, httpx.AsyncClient] = {}
 
     def send(
         self,
@@ -71,13 +71,6 @@ class Courier:
     async def _post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Result:
         import httpx  # a sandbox that notifies nobody starts without it
 
-        if self._client is None:
-            # Proxies are for the way out of this machine.
-            self._client = httpx.AsyncClient(
-                timeout=TIMEOUT,
-                trust_env=False,
-                limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
-            )
         begun = time.monotonic()
 
         def result(outcome: str, status: int | None = None, text: str = "") -> Result:
@@ -87,7 +80,7 @@ class Courier:
             async with (
                 # httpx bounds each wait for bytes; a slow drip needs a bound on the whole.
                 asyncio.timeout(TIMEOUT),
-                self._client.stream("POST", url, content=body, headers=headers) as answer,
+                self._client(url).stream("POST", url, content=body, headers=headers) as answer,
             ):
                 text = b""
                 async for part in answer.aiter_raw(KEPT_ANSWER):
@@ -100,6 +93,21 @@ class Courier:
             return result(f"no answer: {type(error).__name__}")
         outcome = "delivered" if answer.status_code == 200 else "refused"
         return result(outcome, answer.status_code, text[:KEPT_ANSWER].decode(errors="replace"))
+
+    def _client(self, url: str) -> httpx.AsyncClient:
+        """The one for encrypted addresses, or the one for all others."""
+        import httpx
+
+        scheme = "https" if url[:6].lower() == "https:" else "http"
+        if scheme not in self._clients:
+            # Proxies are for the way out of this machine.
+            self._clients[scheme] = httpx.AsyncClient(
+                timeout=TIMEOUT,
+                trust_env=False,
+                verify=no_certificates() if scheme == "http" else True,
+                limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
+            )
+        return self._clients[scheme]
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
         with self._lock:
@@ -126,9 +134,9 @@ class Courier:
             for attempt in attempts:
                 attempt.cancel()
             await asyncio.gather(*attempts, return_exceptions=True)
-            if self._client is not None:
-                await self._client.aclose()
-                self._client = None
+            for client in self._clients.values():
+                await client.aclose()
+            self._clients.clear()
             loop.stop()
 
         asyncio.run_coroutine_threadsafe(end(), loop)
