@@ -1,4 +1,4 @@
-"""Small notebooks to run as reports, and what a reader sees of a page."""
+"""Small notebooks to run as reports, what a reader sees of a page, and rows of an index."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import json
 import re
 from pathlib import Path
 from typing import Any
+
+from pay88kit.reports import index
 
 
 def notebook_of(path: Path, *cells: str | tuple[str, str], parameters: str | None = "") -> Path:
@@ -31,3 +33,12 @@ def text_of(page: Path) -> str:
     """What a reader sees."""
     body = page.read_text(encoding="utf-8").partition("<main>")[2]
     return html.unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", body)))
+
+
+def a_run(number: int = 1, **changes: object) -> index.Run:
+    values = {
+        "at": f"2026-01-15T12:00:{number % 60:02}.000+00:00", "seconds": 1.5, "report": "daily",
+        "values": {"merchant_id": f"MCH-{number}"}, "state": "done", "words": "fine",
+        "notebook": f"daily-{number}.ipynb", "html": f"daily-{number}.html",
+    }  # fmt: skip
+    return index.Run(**values | changes)  # type: ignore[arg-type]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import collections
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from contextlib import closing
@@ -13,10 +11,9 @@ from typing import Any
 
 import pytest
 from books_support import PASSED, begin, create, only, operation, receive
+from processes import at_once
 
 from pay88kit import Books
-
-HERE = Path(__file__).parent
 
 
 def in_threads(count: int, work: Callable[[int], Any]) -> list[Any]:
@@ -42,26 +39,10 @@ def in_threads(count: int, work: Callable[[int], Any]) -> list[Any]:
 
 def in_processes(count: int, url: str, program: str) -> list[str]:
     """The lines that processes print which began together: ``books`` and ``number`` are theirs."""
-    start = (
-        "import sys; from books_support import *\n"
-        "books, number = Books(sys.argv[1]), sys.argv[2]\n"
-        "print('ready', flush=True); sys.stdin.readline()\n"
-    )
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", start + program, url, str(number)], cwd=HERE,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )
-        for number in range(count)
-    ]  # fmt: skip
-    for process in processes:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-    for process in processes:
-        assert process.stdin is not None
-        process.stdin.write("\n")
-        process.stdin.flush()
-    return [line for p in processes for line in p.communicate(timeout=60)[0].splitlines()]
+    imports = "import sys, psycopg; from books_support import *"
+    ended = at_once(count, imports, "books = Books(sys.argv[1])", program, url)
+    assert [(process.code, process.err) for process in ended] == [(0, "")] * count
+    return [line for process in ended for line in process.out.splitlines()]
 
 
 # ---------------------------------------------------------------- one key
@@ -151,7 +132,7 @@ def test_of_two_final_statuses_in_many_processes_one_counts(database_url: str) -
         for number in range(20):
             create(books, f"op-{number}", f"R{number}")
         program = (
-            "status = ['COMPLETED', 'REJECTED'][int(number) % 2]\n"
+            "status = ['COMPLETED', 'REJECTED'][number % 2]\n"
             "for turn in range(20):\n"
             "    event = receive(books, reference=f'R{turn}', status=status)\n"
             "    print(turn, event.outcome)\n"

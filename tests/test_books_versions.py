@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable
 from contextlib import closing
 
 import pytest
 import sqlalchemy as sql
 from books_support import BODY, PASSED, begin, create, only, receive
+from processes import Ended, at_once
 
 from pay88kit import Books, OutcomeUnknown
 from pay88kit.errors import BooksError
@@ -122,38 +121,15 @@ def test_an_upgrade_that_fails_changes_nothing(database_url: str) -> None:
     assert version(database_url) == ("1", False)
 
 
-OPEN = """
-import sys
-from pay88kit import Books
-print("ready", flush=True)
-sys.stdin.readline()
-Books(sys.argv[1])
-print("open", flush=True)
-"""
-
-
 @pytest.mark.parametrize("old", [True, False])
 def test_processes_that_open_books_at_once_make_or_upgrade_them_once(
     database_url: str, old: bool
 ) -> None:
     if old:
         make_version_1(database_url)
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", OPEN, database_url],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )
-        for _ in range(4)
-    ]  # fmt: skip
-    for process in processes:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-    for process in processes:
-        assert process.stdin is not None
-        process.stdin.write("\n")
-        process.stdin.flush()
-    said = [process.communicate(timeout=60) for process in processes]
-    assert said == [("open\n", "")] * 4
+    imports = "import sys, psycopg; from pay88kit import Books"
+    ended = at_once(4, imports, "", "Books(sys.argv[1]); print('open')", database_url)
+    assert ended == [Ended(0, "open\n", "")] * 4
     assert version(database_url) == ("4", True)
 
 

@@ -26,11 +26,13 @@ from typing import Any
 
 import nbformat
 import pytest
+from jupyter_client import KernelManager
 from nbclient import NotebookClient
 from support import BALANCE, TOKEN, Delivery, Endpoint, Say
 
 import pay88kit
 from pay88kit import AsyncPay88, Config, Inbox, Pay88, WebhookRefused, reports, to_frame
+from pay88kit.reports.engine.kernel import attentive
 
 MARK = "Canary"
 KEY = "sk_" + "test_" + f"{MARK}Key0123456789abcdef"
@@ -355,9 +357,31 @@ client.charge(key="order-1", **{charge!r})
 """
 
 
+@pytest.fixture(scope="module")
+def kernel() -> Iterator[KernelManager]:
+    """One for all notebooks: it starts longer than they run."""
+    kernel = KernelManager(kernel_name="python3")
+    kernel.start_kernel()
+    yield kernel
+    kernel.shutdown_kernel(now=True)
+
+
+def set_in(kernel: KernelManager, variables: dict[str, str]) -> None:
+    """Set environment variables of a kernel; no notebook has them in it."""
+    client = kernel.blocking_client()
+    client.start_channels()
+    try:
+        client.wait_for_ready(timeout=60)
+        code = f"import os; os.environ.update({variables!r})"
+        reply = client.execute(code, silent=True, reply=True, timeout=60)
+        assert reply["content"]["status"] == "ok"
+    finally:
+        client.stop_channels()
+
+
 @pytest.mark.parametrize("worst", ["fine", "401", "500"])
 def test_a_notebook_and_its_widgets_keep_nothing(
-    worst: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    worst: str, kernel: KernelManager, tmp_path: Path
 ) -> None:
     books = f"sqlite:///{(tmp_path / 'books.db').as_posix()}"
     source = NOTEBOOK.format(books=books, charge=CHARGE)
@@ -366,10 +390,9 @@ def test_a_notebook_and_its_widgets_keep_nothing(
     with Endpoint(stub(WORST[worst])) as server:
         settings = {"BASE_URL": server.url.removesuffix("/hook"), "API_KEY": KEY,
                     "MERCHANT_ID": MERCHANT, "WEBHOOK_SECRET": SECRET}  # fmt: skip
-        for name, value in settings.items():
-            monkeypatch.setenv(f"PAY88_{name}", value)
-        client = NotebookClient(notebook, timeout=60, kernel_name="python3", allow_errors=True)
-        client.execute()
+        set_in(kernel, {f"PAY88_{name}": value for name, value in settings.items()})
+        client = NotebookClient(notebook, km=kernel, timeout=60, allow_errors=True)
+        attentive(client).execute()
     kept = nbformat.writes(notebook)
     assert "application/vnd.jupyter.widget-state+json" in kept
     assert "HTTP Request" in kept

@@ -325,7 +325,7 @@ def _hours_earlier(sent: Sent, hours: int) -> str:
 def test_one_deviation_is_named_and_no_other(name: str) -> None:
     alter, touched = DEVIATIONS[name]
     # Only what is no POST is waited out, in case that a POST follows.
-    report = examined(alter, timeout=0.5 if name == "PUT" else 20)
+    report = examined(alter, timeout=2 if name == "PUT" else 120)
     assert named(report) == touched
     assert report.ok is not any(point(id).documented for id in touched)
     text = report.text()

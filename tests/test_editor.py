@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -35,17 +36,42 @@ def wait_until_ready(client: BlockingKernelClient, kernel: subprocess.Popen[byte
                 raise
 
 
+# Names, and the kit with its sandbox: what a new kernel would not have.
+ANEW = """
+import sys
+for name in [name for name in sys.modules if name.partition(".")[0] == "pay88kit"]:
+    del sys.modules[name]
+%reset -f
+"""
+
+
 @pytest.fixture
-def run(tmp_path: Path) -> Iterator[Run]:
+def run(kernel: Run, home: Path) -> Run:
+    """Runs code in the kernel, which has seen no other lesson."""
+    kernel(ANEW)
+    for place in home.iterdir():
+        # What lessons keep; IPython has its history open.
+        if place.name != ".ipython":
+            shutil.rmtree(place)
+    return kernel
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("kernel") / "home"
+
+
+@pytest.fixture(scope="module")
+def kernel(home: Path) -> Iterator[Run]:
     """Runs code in a kernel that is started as editors start one: by itself.
 
     It returns what the code showed, as the contents of the kernel's messages.
     """
-    env = empty_home(tmp_path / "home")
+    env = empty_home(home)
     warm_matplotlib(env)
     for name in [name for name in env if name.startswith(("JPY_", "JUPYTERHUB_"))]:
         del env[name]
-    file, _ = write_connection_file(str(tmp_path / "kernel.json"), ip="127.0.0.1")
+    file, _ = write_connection_file(str(home.with_name("kernel.json")), ip="127.0.0.1")
     command = [sys.executable, "-m", "ipykernel_launcher", "-f", file]
     quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     kernel = subprocess.Popen(command, cwd=GUIDE, env=env, **quiet)

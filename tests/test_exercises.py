@@ -14,8 +14,7 @@ from typing import Any
 
 import nbformat
 import pytest
-from nbclient import NotebookClient
-from nbclient.exceptions import DeadKernelError
+from kernels import execute
 from run_all import empty_home
 from tools import write_exercises
 
@@ -405,17 +404,7 @@ def solve(path: Path, env: dict[str, str]) -> dict[str, str]:
         if check:
             cell.source = solutions[check["id"]]
             solved[check["id"]] = cell
-    client = NotebookClient(
-        notebook,
-        timeout=120,
-        resources={"metadata": {"path": path.parent}},
-        extra_arguments=["--IPKernelApp.log_level=ERROR"],
-    )
-    try:
-        client.execute(env=env)
-    except DeadKernelError:
-        # A kernel's start fails now and then, and says nothing about the notebook.
-        client.execute(env=env)
+    execute(notebook, env, path.parent)
     return {exercise: cell.outputs[-1]["data"]["text/plain"] for exercise, cell in solved.items()}
 
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from html import unescape
 from pathlib import Path
 
@@ -14,7 +11,16 @@ import pytest
 
 from pay88kit import Config, ConfigError, Pay88Error, RateLimited
 from pay88kit.contract import POINTS, Observe, Point
-from pay88kit.guide import chart, checklist, expect, lesson_config, methods, points
+from pay88kit.guide import (
+    chart,
+    checklist,
+    expect,
+    lesson,
+    lesson_client,
+    lesson_config,
+    methods,
+    points,
+)
 from pay88kit.guide.catalogue import ITEMS
 from pay88kit.guide.points import Points
 from pay88kit.models.methods import METHODS
@@ -110,17 +116,23 @@ def test_lessons_refuse_production(monkeypatch: pytest.MonkeyPatch) -> None:
         lesson_config()
 
 
-def test_a_key_without_an_environment_is_named_once_and_not_shown(tmp_path: Path) -> None:
+def test_a_key_without_an_environment_is_named_once_and_not_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     key = "sk_" + "test_" + "x" * 28 + "wxyz"
+    monkeypatch.chdir(tmp_path)
 
     def said(**variables: str) -> str:
-        code = "from pay88kit.guide import lesson_client; lesson_client(); lesson_client()"
-        env = {name: value for name, value in os.environ.items() if "PAY" not in name}
-        run = subprocess.run(
-            [sys.executable, "-c", code], env=env | variables, cwd=tmp_path,
-            capture_output=True, text=True, encoding="utf-8", check=True,
-        )  # fmt: skip
-        return run.stdout + run.stderr
+        """By two clients of a new kernel."""
+        with monkeypatch.context() as patch:
+            for name, value in variables.items():
+                patch.setenv(name, value)
+            with lesson_client(), lesson_client():
+                pass
+        # Once means once in a kernel.
+        lesson._say_unused.cache_clear()
+        told = capsys.readouterr()
+        return told.out + told.err
 
     assert said() == ""
     told = said(EIGHTY_EIGHT_PAY_API_KEY=key)

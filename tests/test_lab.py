@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import subprocess
 import sys
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from pay88kit.errors import MissingExtra, PortInUse
 from pay88kit.guide import lab
 
+ROOT = Path(__file__).resolve().parent.parent
 PAGE = lab.FIRST_PAGE
 
 
@@ -253,6 +255,13 @@ def test_the_news_stay_off_unless_the_person_wants_them(
         "checkForUpdates": False,
         "fetchNews": "true",
     }
+
+
+@pytest.mark.skipif(os.name == "nt", reason="make is not used on Windows")
+def test_make_lab_hands_its_arguments_on() -> None:
+    command = ["make", "-n", "lab", "PORT=8899", "LAB_ARGS=--no-browser --debug"]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert said.splitlines()[-1].endswith("pay88 lab --port 8899 -- --no-browser --debug")
 
 
 def test_a_taken_port_is_refused_before_anything_is_written(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import ipaddress
+import json
 import socket
 import ssl
 import threading
@@ -188,6 +189,30 @@ kinds = pytest.mark.parametrize("kind", ["sync", "async"])
 
 
 # ---------------------------------------------------------------- certificates
+
+
+@kinds
+def test_where_nothing_is_encrypted_no_certificates_are_loaded(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(*_: object, **__: object) -> None:
+        raise AssertionError("certificates were loaded")
+
+    monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", load)
+    with Sandbox() as sandbox, sandbox.serve() as url, Endpoint() as endpoint:
+        own = sandbox.config
+        config = Config("local", url, str(own.api_key), own.merchant_id)
+        assert balance(kind, config) == MERCHANT
+        with Pay88(own) as client:
+            paid = client.charge(
+                method_code="PSE", amount=50000, currency="COP", country="COL",
+                description="Order 1001", customer_id="c-7", notification_url=endpoint.url,
+            )  # fmt: skip
+        sandbox.complete(paid.reference)
+        # The endpoint was called: the notification came.
+        assert [json.loads(each.body)["transaction_reference"] for each in endpoint.received] == [
+            paid.reference
+        ]
 
 
 @kinds

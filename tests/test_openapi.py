@@ -103,7 +103,7 @@ def test_without_its_control_side_only_what_answers_is_described() -> None:
 
 def test_the_server_is_the_address_it_was_asked_at() -> None:
     with Sandbox() as sandbox, sandbox.serve() as url:
-        assert requests.get(f"{url}/openapi.json", timeout=10).json()["servers"][0]["url"] == url
+        assert requests.get(f"{url}/openapi.json", timeout=60).json()["servers"][0]["url"] == url
 
 
 # ---------------------------------------------------------------- true: schemathesis
@@ -236,7 +236,7 @@ for _method, _path in OPERATIONS:
         globals()[f"test_{_name}_answers_as_described"] = load(_method, _path).parametrize()(
             payment
         )
-        _short = load(_method, _path, most=100, coverage=False)
+        _short = load(_method, _path, most=50, coverage=False)
         globals()[f"test_{_name}_refuses_strangers"] = _short.parametrize()(stranger)
     else:
         globals()[f"test_control_{_name}"] = load(_method, _path).parametrize()(steering)

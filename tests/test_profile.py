@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import subprocess
 import sys
 import threading
 import time
@@ -17,9 +15,11 @@ import nbformat
 import pytest
 from keyring.backend import KeyringBackend
 from keyring.errors import KeyringLocked, NoKeyringError
+from keyrings.alt.file import PlaintextKeyring
 from reports_support import notebook_of, text_of
 
 from pay88kit import ConfigError, Sandbox, reports
+from pay88kit.cli import main
 from pay88kit.config import Secret
 from pay88kit.errors import WrongUse
 from pay88kit.reports import system_keyring
@@ -227,13 +227,6 @@ class Shop(NamedTuple):
 
     key: str
     merchant_id: str
-    environment: dict[str, str]
-
-    def pay88(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "pay88kit", *words],
-            env=self.environment, capture_output=True, text=True, timeout=180, check=False,
-        )  # fmt: skip
 
     def tells_nothing(self, folder: Path, *said: str) -> None:
         files = [file for file in folder.rglob("*") if file.is_file()]
@@ -244,10 +237,14 @@ class Shop(NamedTuple):
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Shop]:
+def shop(
+    use: Callable[[KeyringBackend], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Shop]:
     """Its keyring is a file, which stays out of the folder of the reports."""
+    # What other tests have read from a keyring is not known here.
+    monkeypatch.setattr("pay88kit.config._also", {})
     environment = {
-        **os.environ,
+        # For the processes in which reports run.
         "PYTHON_KEYRING_BACKEND": "keyrings.alt.file.PlaintextKeyring",
         "XDG_DATA_HOME": str(tmp_path / "ring"),
         "LOCALAPPDATA": str(tmp_path / "ring"),
@@ -255,24 +252,26 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
         "SHOP_PAY88_ENVIRONMENT": "sandbox",
     }
     with Sandbox(clock="real") as sandbox, sandbox.serve() as url:
-        environment["SHOP_PAY88_BASE_URL"] = url
-        there = Shop(str(sandbox.config.api_key), str(sandbox.config.merchant_id), environment)
+        for name, value in {**environment, "SHOP_PAY88_BASE_URL": url}.items():
+            monkeypatch.setenv(name, value)
+        use(PlaintextKeyring())
+        there = Shop(str(sandbox.config.api_key), str(sandbox.config.merchant_id))
         for name, value in zip(KEPT, (there.key, there.merchant_id, HOOK), strict=True):
-            subprocess.run(
-                [sys.executable, "-m", "keyring", "set", "pay88kit", name],
-                input=value, text=True, check=True, env=environment,
-            )  # fmt: skip
+            keyring.set_password("pay88kit", name, value)
         yield there
 
 
-def test_a_report_of_a_profile_in_the_keyring(shop: Shop, tmp_path: Path) -> None:
+def test_a_report_of_a_profile_in_the_keyring(
+    shop: Shop, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "out"
     words = ["-p", "profile=SHOP", "-p", "day=today", "--out", str(out)]
-    ran = shop.pay88("report", "run", "daily_balance", *words)
-    assert (ran.returncode, ran.stderr) == (0, "")
+    code = main(["report", "run", "daily_balance", *words])
+    said = capsys.readouterr()
+    assert (code, said.err) == (0, "")
     (page,) = out.glob("daily_balance-*.html")
     assert f"Environment: sandbox · Merchant: {shop.merchant_id}" in text_of(page)
-    shop.tells_nothing(out, ran.stdout)
+    shop.tells_nothing(out, said.out)
 
 
 SHOWS = """
@@ -288,7 +287,9 @@ raise ValueError(config.webhook_secret)
 
 
 @pytest.mark.parametrize("command", ["run", "many"])
-def test_a_report_that_tells_all_it_knows(command: str, shop: Shop, tmp_path: Path) -> None:
+def test_a_report_that_tells_all_it_knows(
+    command: str, shop: Shop, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     cell = 'merchant_id: str = ""\nprofile: "Profile" = ""'
     source = notebook_of(tmp_path / "mine.ipynb", SHOWS, parameters=cell)
     file = tmp_path / "merchants.csv"
@@ -298,14 +299,14 @@ def test_a_report_that_tells_all_it_knows(command: str, shop: Shop, tmp_path: Pa
         "many": ["--merchants", str(file)],
     }
     out = tmp_path / "out"
-    ran = shop.pay88("report", command, str(source), *about[command], "--out", str(out))
-    assert ran.returncode == 1
-    assert "ValueError: …" in ran.stdout + ran.stderr
+    assert main(["report", command, str(source), *about[command], "--out", str(out)]) == 1
+    said = capsys.readouterr()
+    assert "ValueError: …" in said.out + said.err
     (book,) = (nbformat.read(path, 4) for path in out.glob("*.ipynb"))
     shown = "".join(o.get("text", "") for cell in book.cells for o in cell.get("outputs", []))
     assert f"{len(shop.key)} Config" in shown
     assert "\nBalance\n" in shown
-    shop.tells_nothing(out, ran.stdout, ran.stderr)
+    shop.tells_nothing(out, said.out, said.err)
 
 
 def test_the_logs_say_nothing_of_it(

@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,15 +30,55 @@ def block(language: str, number: int = 0) -> str:
     return found[number]
 
 
-def executed(command: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+def executed(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """The command in a shell, with ``pay88`` found, and the local 88Pay for production."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return in_a_shell(command, folder, PATH=path)
+
+
+def in_a_shell(command: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, **variables, "HOME": str(folder.parent)}
-    environment |= {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     shell = ["bash", "-eo", "pipefail", "-c"] if shutil.which("bash") else ["sh", "-ec"]
     return subprocess.run(
         [*shell, command], cwd=folder, env=environment, capture_output=True, text=True,
         timeout=180, check=False,
     )  # fmt: skip
+
+
+# Notes what it is asked, and answers as it was told to.
+STAND_IN = """#!/bin/sh
+printf '%s\\0' "$@" > asked
+cat said
+exit "$(cat code)"
+"""
+
+
+@pytest.fixture
+def in_this_process(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """As :func:`executed`, but what ``pay88`` is asked for is done in this process."""
+    programs = folder / "programs"
+    programs.mkdir()
+    (programs / "pay88").write_text(STAND_IN)
+    (programs / "pay88").chmod(0o700)
+    path = f"{programs}{os.pathsep}{os.environ['PATH']}"
+    monkeypatch.chdir(folder)
+
+    def run(command: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        def answered(code: int, said: str) -> subprocess.CompletedProcess[str]:
+            (folder / "code").write_text(str(code))
+            (folder / "said").write_text(said)
+            return in_a_shell(command, folder, PATH=path, **variables)
+
+        answered(0, "")
+        words = (folder / "asked").read_text().split("\0")[:-1]
+        code = main(words)
+        said = capsys.readouterr()
+        ran = answered(code, said.out)
+        return subprocess.CompletedProcess(words, ran.returncode, ran.stdout, said.err + ran.stderr)
+
+    return run
 
 
 @pytest.fixture
@@ -77,19 +118,21 @@ def test_the_task_of_windows(
 
 
 @needs_a_shell
-def test_the_workflow_of_github(folder: Path) -> None:
+def test_the_workflow_of_github(
+    folder: Path, in_this_process: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
     workflow: dict[Any, Any] = yaml.safe_load(block("yaml"))
     steps = workflow["jobs"]["report"]["steps"]
     (step,) = [step for step in steps if "pay88 report" in step.get("run", "")]
     assert step["env"]["PAY88_API_KEY"] == "${{ secrets.PAY88_API_KEY }}"
-    ran = executed(step["run"], folder, GITHUB_STEP_SUMMARY="summary.md")
+    ran = in_this_process(step["run"], GITHUB_STEP_SUMMARY="summary.md")
     assert (ran.returncode, ran.stderr) == (0, "")
     assert LINE.fullmatch((folder / "summary.md").read_text().strip())
     (kept,) = [step for step in steps if step.get("uses", "").startswith("actions/upload")]
     assert (folder / kept["with"]["path"] / "index.html").is_file()
     # A report that stops with an error fails the step, whatever stands behind the bar.
     failing = step["run"].replace("day=yesterday", "day=2026-01-14")
-    ran = executed(failing, folder, GITHUB_STEP_SUMMARY="summary.md")
+    ran = in_this_process(failing, GITHUB_STEP_SUMMARY="summary.md")
     assert ran.returncode == 1
     wrong = step["run"].replace("day=yesterday", "dya=yesterday")
-    assert executed(wrong, folder, GITHUB_STEP_SUMMARY="summary.md").returncode == 2
+    assert in_this_process(wrong, GITHUB_STEP_SUMMARY="summary.md").returncode == 2

@@ -6,14 +6,13 @@ import asyncio
 import json
 import os
 import stat
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from processes import Ended, at_once
 from support import BALANCE, MERCHANT, TOKEN
 
 from pay88kit import AsyncPay88, Config, Pay88, Sandbox
@@ -98,34 +97,16 @@ def test_only_its_owner_reads_it(served: Served, tmp_path: Path) -> None:
     assert MERCHANT not in file.name
 
 
-PROGRAM = """
-import sys
-from pay88kit import Config, Pay88
-with Pay88(Config("local", *sys.argv[1:]), books=False, share_token=True) as client:
-    print("ready", flush=True)
-    sys.stdin.readline()
-    print(client.balance().merchant_id)
-"""
-
-
 def test_thirty_processes_at_once_cost_at_most_two(served: Served) -> None:
     config = served.config
-    given = [config.base_url, str(config.api_key), str(config.merchant_id)]
-    programs = [
-        subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, *given],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )
-        for _ in range(30)
-    ]  # fmt: skip
-    for program in programs:
-        assert program.stdout is not None
-        assert program.stdout.readline() == "ready\n"
-    for program in programs:
-        assert program.stdin is not None
-        program.stdin.write("go\n")
-        program.stdin.flush()
-    assert [program.communicate(timeout=60)[0] for program in programs] == [f"{MERCHANT}\n"] * 30
+    ended = at_once(
+        30,
+        "import sys\nfrom pay88kit import Config, Pay88",
+        "client = Pay88(Config('local', *sys.argv[1:]), books=False, share_token=True)",
+        "print(client.balance().merchant_id); client.close()",
+        config.base_url, str(config.api_key), str(config.merchant_id),
+    )  # fmt: skip
+    assert ended == [Ended(0, f"{MERCHANT}\n", "")] * 30
     assert served.tokens() <= 2
     assert {request["status_code"] for request in served.sandbox.requests()} == {200}
 

@@ -18,10 +18,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import kernels
 import nbformat
 import pytest
-from nbclient import NotebookClient
-from nbclient.exceptions import DeadKernelError
 from run_all import empty_home, warm_matplotlib
 from support import Caller, Delivery, Endpoint, Say, plain_http
 
@@ -86,17 +85,6 @@ class Customer:
         self._pool.shutdown()
         for errand in self._errands:
             errand.result()
-
-
-class Watched(NotebookClient):
-    """Runs a notebook while a customer looks at its outputs."""
-
-    customer: Customer
-
-    def process_message(self, msg: dict[str, Any], cell: Any, cell_index: int) -> Any:
-        text = msg["content"].get("data", {}).get("text/plain", "")
-        self.customer.read(text)
-        return super().process_message(msg, cell, cell_index)
 
 
 @dataclass
@@ -178,19 +166,7 @@ def execute(name: str, env: dict[str, str], customer: Customer) -> Any:
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs = []
-    client = Watched(
-        notebook,
-        timeout=120,
-        allow_errors=True,
-        resources={"metadata": {"path": NOTEBOOKS}},
-        extra_arguments=["--IPKernelApp.log_level=ERROR"],
-    )
-    client.customer = customer
-    try:
-        client.execute(env=env)
-    except DeadKernelError:
-        # A kernel's start fails now and then, and says nothing about the notebook.
-        client.execute(env=env)
+    kernels.execute(notebook, env, NOTEBOOKS, allow_errors=True, watch=customer.read)
     return notebook
 
 

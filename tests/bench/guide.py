@@ -1,4 +1,4 @@
-"""The whole guide under strict nbval, beside as many notebooks that only import what it uses."""
+"""How long the guide takes: all of it under strict nbval, and the way to a first token."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from tests.run_all import ROOT, empty_home, warm_matplotlib
 GUIDE = ROOT / "notebooks"
 ONLY_IMPORTS = "import matplotlib.pyplot\nimport pandas\n\nimport pay88kit"
 ROUNDS = 1  # the first turn of each is not counted
+# From a fresh clone to the first token, in seconds, everything downloaded.
+LONGEST = 180.0
 
 
 def speed() -> Iterator[Row]:
@@ -35,6 +37,28 @@ def speed() -> Iterator[Row]:
         )
     against = f"{count} notebooks that only import"
     yield Row("the guide under strict nbval", took["guide"], "s", against, took["bare"], "≤ 3")
+
+
+def first_token() -> Iterator[Row]:
+    """``make lab`` in a fresh clone, and a lesson in Chromium until a token is seen."""
+    sys.path.insert(0, str(ROOT / "tests" / "browser"))
+    import learner
+    from driver import WIDE, Lab, chromium, fresh_clone
+    from playwright.sync_api import expect
+
+    say("bench: a fresh clone …")
+    with chromium() as browser, tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        start = time.perf_counter()
+        with fresh_clone(Path(folder)) as (url, token):
+            context = browser.new_context(viewport=WIDE)
+            context.set_default_timeout(LONGEST * 1000)
+            lab = Lab(context.new_page(), url, token)
+            lab.start()
+            expect(learner.gets_a_token(lab)).to_be_visible(timeout=LONGEST * 1000)
+            took = time.perf_counter() - start
+            lab.close()
+            context.close()
+    yield Row("a fresh clone's first token", took, "s", "three minutes", LONGEST, "≤ 1")
 
 
 def _nbval(folder: Path, env: dict[str, str]) -> float:

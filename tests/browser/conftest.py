@@ -12,7 +12,11 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from driver import CHROMIUM, WIDE, Lab, chromium, jupyterlab
-from playwright.sync_api import Browser, BrowserContext
+from playwright.sync_api import Browser, BrowserContext, expect
+
+# A busy machine is slow, not wrong. What is there sooner is waited for no longer.
+PATIENCE = 60_000
+expect.set_options(timeout=PATIENCE)
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +33,7 @@ def jupyter(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Itera
     """JupyterLab on a fresh working copy of the guide, in a page that is logged in."""
     with jupyterlab(tmp_path_factory.mktemp("lab")) as (url, token):
         context = browser.new_context(viewport=WIDE)
-        context.set_default_timeout(60_000)
+        context.set_default_timeout(PATIENCE)
         lab = Lab(context.new_page(), url, token)
         lab.start()
         yield lab
@@ -48,7 +52,7 @@ def lab(jupyter: Lab) -> Iterator[Lab]:
 def context(browser: Browser) -> Iterator[BrowserContext]:
     """Windows of one test, without cookies."""
     context = browser.new_context()
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(PATIENCE)
     yield context
     context.close()
 

@@ -1,7 +1,7 @@
 """A learner's way through the guide in a real JupyterLab, step by step.
 
-``test_learner.py`` walks it and looks at what comes; ``tests/tools/take_screenshot.py`` walks it
-and takes the README's pictures.
+``test_learner.py`` walks it and looks at what comes, ``make bench`` measures how long it takes to
+begin, and ``tests/tools/take_screenshot.py`` takes the README's pictures on it.
 """
 
 from __future__ import annotations
@@ -57,6 +57,14 @@ def run_new(lab: Lab, after: int, source: str) -> Locator:
     lab.page.evaluate(ACTIVATE, after)
     lab.command("notebook:insert-cell-below")
     return run(lab, after + 1, source)
+
+
+def gets_a_token(lab: Lab) -> Locator:
+    """The lesson of the first call, up to the token; returns what shows it."""
+    panel = lab.open("02_token.ipynb")
+    lab.command("editmenu:clear-all")
+    run(lab, index_of(lab, "token = client.token()"))
+    return panel.get_by_text("sess_…").first
 
 
 def pays(lab: Lab) -> None:

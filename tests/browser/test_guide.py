@@ -25,7 +25,7 @@ def test_it_opens_on_the_first_page(lab: Lab, context: BrowserContext) -> None:
     page = context.new_page()
     page.goto(f"{lab.url}/?token={lab.token}")
     heading = page.locator(".jp-NotebookPanel:visible").get_by_role("heading", level=1)
-    expect(heading).to_contain_text("Start here", timeout=30_000)
+    expect(heading).to_contain_text("Start here")
     assert page.url.endswith(f"/tree/{START}")
 
 

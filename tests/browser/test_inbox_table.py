@@ -58,7 +58,7 @@ def test_rows_come_while_the_kernel_is_busy_and_open_from_the_keyboard(lab: Lab)
     expect(panel.get_by_text("Nothing has come yet.").first).to_be_visible()
     lab.page.evaluate(RUN_SECOND)
     rows = panel.locator("details")
-    expect(rows).to_have_count(1, timeout=30_000)
+    expect(rows).to_have_count(1)
     expect(rows.first).to_contain_text("COMPLETED")
 
     # The kernel is busy with the second cell: what opens a row is the browser alone.

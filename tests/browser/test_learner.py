@@ -1,16 +1,12 @@
-"""A learner's way through the guide, and how long it takes to begin."""
+"""A learner's way through the guide."""
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import learner
-from driver import WIDE, Lab, fresh_clone
-from playwright.sync_api import Browser, expect
-
-# From a fresh clone to the first token, in seconds, everything downloaded.
-LONGEST = 180
+from driver import Lab
+from playwright.sync_api import expect
 
 
 def test_learner_pays_tries_solves_and_sees_the_board_tick(lab: Lab) -> None:
@@ -52,21 +48,3 @@ def test_learner_explores(lab: Lab) -> None:
 def test_learner_watches_the_inbox(lab: Lab) -> None:
     table = learner.watches(lab)
     expect(table.locator("details").first).to_be_visible()
-
-
-def test_from_a_fresh_clone_to_the_first_token(browser: Browser, tmp_path: Path) -> None:
-    started = time.monotonic()
-    with fresh_clone(tmp_path) as (url, token):
-        context = browser.new_context(viewport=WIDE)
-        context.set_default_timeout(60_000)
-        lab = Lab(context.new_page(), url, token)
-        lab.start()
-        panel = lab.open("02_token.ipynb")
-        lab.command("editmenu:clear-all")
-        learner.run(lab, learner.index_of(lab, "token = client.token()"))
-        expect(panel.get_by_text("sess_…").first).to_be_visible()
-        took = time.monotonic() - started
-        lab.close()
-        context.close()
-    print(f"from a fresh clone to the first token: {took:.0f} s")
-    assert took <= LONGEST

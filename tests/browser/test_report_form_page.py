@@ -70,7 +70,7 @@ def test_a_spanish_report_from_the_form_to_its_excel_files(lab: Lab) -> None:
     # The kernel is free meanwhile.
     assert lab.in_kernel("print(6 * 7)") == "42"
     link = box.get_by_role("link", name="El informe como página")
-    expect(link).to_be_visible(timeout=40_000)
+    expect(link).to_be_visible()
     expect(box.get_by_role("button", name="Ejecutar el informe")).to_be_enabled()
 
     page = opened(lab, link)
@@ -133,7 +133,7 @@ def test_it_can_be_read_on_a_phone(lab: Lab) -> None:
     results = box.get_by_label("Results")
     results.fill(f"{'a-long-name-' * 12}.json")
     box.get_by_role("button", name="Run the report").click()
-    expect(box.get_by_role("link", name="The error page")).to_be_visible(timeout=40_000)
+    expect(box.get_by_role("link", name="The error page")).to_be_visible()
     assert box.evaluate(UNNAMED) == []
     lab.page.set_viewport_size(PHONE)
     try:

@@ -13,6 +13,7 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 from posixpath import dirname, join, normpath, relpath
@@ -134,18 +135,23 @@ def shipped(notebooks: Path) -> Iterator[Path]:
 
 def body(path: Path) -> str:
     """A notebook's cells as HTML, with links to pages in the place of links to notebooks."""
-    exporter: Any = HTMLExporter(
-        template_name="basic",
-        exclude_input_prompt=True,
-        exclude_output_prompt=True,
-    )
-    text, _ = exporter.from_notebook_node(nbformat.read(path, as_version=4))
+    text, _ = exporter().from_notebook_node(nbformat.read(path, as_version=4))
     # nbconvert's switch that leaves these signs out leaves out the headings' ids too.
     text = re.sub(r'<a class="anchor-link".*?</a>', "", text)
     text = NOTEBOOK_LINK.sub(r"\1.html", text)
     # On a narrow screen a table scrolls and the prose beside it does not.
     text = re.sub(r"<table\b", r'<div class="wide">\g<0>', text)
     return text.replace("</table>", "</table></div>")
+
+
+@cache
+def exporter() -> Any:
+    """One for all pages: each would compile its templates anew."""
+    return HTMLExporter(
+        template_name="basic",
+        exclude_input_prompt=True,
+        exclude_output_prompt=True,
+    )
 
 
 def title(text: str, name: str) -> str:
