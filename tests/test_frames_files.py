@@ -77,7 +77,7 @@ def assert_same(left: pd.DataFrame, right: pd.DataFrame) -> None:
         assert list(map(repr, left[name])) == list(map(repr, right[name])), name
 
 
-@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(frames)
 @example(to_frame([{"reference": None}, {"reference": ""}, {"reference": None}]))
 def test_parquet_and_csv_give_the_same_frame_back(folder: Path, frame: pd.DataFrame) -> None:
@@ -228,7 +228,7 @@ def test_a_workbook_has_numbers_times_and_text(folder: Path) -> None:
 
 
 @given(st.decimals(-(10**13) + 1, 10**13 - 1, places=2), st.text(max_size=200))
-@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @example(Decimal("623597500.00"), "")
 def test_a_workbook_shows_its_numbers_and_times(folder: Path, amount: Decimal, note: str) -> None:
     # Excel shows #### where one does not fit, as in Colombian pesos.
@@ -241,7 +241,7 @@ def test_a_workbook_shows_its_numbers_and_times(folder: Path, amount: Decimal, n
     assert width["C"] <= 60
 
 
-@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.decimals(-(10**13) + 1, 10**13 - 1, places=2), min_size=1))
 def test_amounts_in_a_workbook_are_exact_to_the_cent(folder: Path, exact: list[Decimal]) -> None:
     save_xlsx(to_frame([{"amount": amount} for amount in exact]), folder / "frame.xlsx")
@@ -250,7 +250,7 @@ def test_amounts_in_a_workbook_are_exact_to_the_cent(folder: Path, exact: list[D
     assert [Decimal(f"{value:.2f}") for value in read] == exact
 
 
-@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(texts)
 @example("=cmd|' /C calc'!A0")
 @example("x" * 32_767)

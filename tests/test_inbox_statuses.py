@@ -34,7 +34,7 @@ said = st.tuples(
 )
 
 
-@settings(max_examples=50)
+@settings(max_examples=100)
 @given(orders=st.lists(said, min_size=1, max_size=8))
 def test_a_status_never_goes_backwards(orders: list[tuple[str, str, str | None]]) -> None:
     with closing(Books()) as books, Inbox(secret=SECRET, books=books) as inbox:

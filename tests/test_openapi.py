@@ -236,7 +236,7 @@ for _method, _path in OPERATIONS:
         globals()[f"test_{_name}_answers_as_described"] = load(_method, _path).parametrize()(
             payment
         )
-        _short = load(_method, _path, most=50, coverage=False)
+        _short = load(_method, _path, most=100, coverage=False)
         globals()[f"test_{_name}_refuses_strangers"] = _short.parametrize()(stranger)
     else:
         globals()[f"test_control_{_name}"] = load(_method, _path).parametrize()(steering)

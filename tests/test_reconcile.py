@@ -829,7 +829,7 @@ def any_payout(play: Play) -> bool:
     )
 
 
-@settings(max_examples=40)
+@settings(max_examples=60)
 @given(st.lists(ACTIONS, max_size=25))
 def test_with_nothing_withheld_the_gap_is_zero(actions: list[tuple[str, int]]) -> None:
     with closing(Books()) as books:
@@ -848,7 +848,7 @@ def test_with_nothing_withheld_the_gap_is_zero(actions: list[tuple[str, int]]) -
             assert result.explained
 
 
-@settings(max_examples=40)
+@settings(max_examples=60)
 @given(st.lists(ACTIONS | WITHHELD, max_size=25), st.sampled_from([0, 20_000]))
 def test_the_parts_always_sum_to_the_gap(actions: list[tuple[str, int]], credit: int) -> None:
     with closing(Books()) as books:

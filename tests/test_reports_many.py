@@ -518,8 +518,7 @@ def test_where_processes_are_not_forked_it_works_too(
 ) -> None:
     monkeypatch.setattr(forking, "available", lambda: False)
     monkeypatch.setattr(forking, "start", None)
-    # Two processes at once are in the next test.
-    done = run_many(str(report(tmp_path)), ["M-1", "M-2"], out=tmp_path / "out", workers=1)
+    done = run_many(str(report(tmp_path)), ["M-1", "M-2"], out=tmp_path / "out", workers=2)
     assert (done.done, done.failures) == (2, [])
     assert sorted(states_of(tmp_path / "out")) == [("M-1", "done"), ("M-2", "done")]
 

@@ -121,19 +121,15 @@ class Inbox:
 
         Raises nothing: a service may start before its database does.
         """
-        if self._books is not None:
-            return
         try:
             if self._decrypt is None:
                 with suppress(ValueError):  # no token; its packages are there now
                     webhooks.decrypt_jwe("", self._secret)
-            books = self.books
+            if self._books is None and self.books.lasting:
+                # A server that forks its workers now would leave one connection to all of them.
+                self.books.close()
         except Pay88Error as error:
             _logger.warning("No notification can be kept yet: %s", error)
-            return
-        if books.lasting:
-            # A server that forks its workers after this would leave one connection to all of them.
-            books.close()
 
     @property
     def url(self) -> str:
